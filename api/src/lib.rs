@@ -1,1 +1,3 @@
-//! Fairway.
+//! Fairway: one GraphQL graph in front of all the container registries of a platform.
+
+pub mod upstream;

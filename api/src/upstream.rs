@@ -1,0 +1,169 @@
+//! Clients for the registries behind Fairway: Harbor 2.4 and later, and Docker Registry (distribution 2.8, 3.x).
+//!
+//! Owns everything that goes over the wire to a registry: addresses, TLS, deadlines, retries, limits on bodies and on
+//! concurrency, paging, and what each product's oddities mean. It is written like a crate of its own: it knows nothing
+//! of tenants, viewers, SQL or GraphQL, keeps no state that outlives the process, and never decides what a failure
+//! means for what Fairway shows.
+//!
+//! Start at [`Upstream::registry`]; the products are in `harbor` and `distribution`.
+
+mod address;
+mod distribution;
+mod error;
+mod guard;
+mod harbor;
+mod http;
+mod name;
+mod probe;
+mod registry;
+mod resource;
+mod time;
+mod tls;
+mod version;
+
+#[cfg(test)]
+mod testing;
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use self::http::{Lane, Transport};
+pub use self::{
+    address::{Address, AddressError},
+    error::{Error, UnreachableKind},
+    guard::{Guard, NetworkError},
+    probe::{Privilege, Probe},
+    registry::Registry,
+    resource::{Artifact, Image, Platform, Quota, Space, SpaceKey, Tag, TagKey, Visibility},
+    tls::Tls,
+};
+
+/// How many origins and TLS settings are remembered before idle ones are forgotten.
+const REMEMBERED: usize = 1024;
+
+/// What holds for every request to every registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Time for connecting and for the headers of one reply. A stalled body ends after the same time without a byte,
+    /// a slow one after six times as long.
+    pub timeout: Duration,
+    /// The largest body read, after decompression.
+    pub max_body_bytes: usize,
+    /// How many requests may be under way to one origin.
+    pub concurrency: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10), max_body_bytes: 32 << 20, concurrency: 4 }
+    }
+}
+
+/// The product at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Harbor 2.4 or later.
+    Harbor,
+    /// A Docker Registry: CNCF distribution, or what speaks its protocol.
+    DockerRegistry,
+}
+
+/// The account that Fairway uses at a registry.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// A user name, or the full name of a robot (`robot$ci`).
+    pub username: String,
+    /// The password, the robot's secret, or the CLI secret of an OIDC user.
+    pub password: secrecy::SecretString,
+}
+
+/// One registry: where it is, what it is, and as whom to speak to it.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// The product expected there.
+    pub kind: Kind,
+    /// Where it is.
+    pub address: Address,
+    /// The account; Docker Registry may have none.
+    pub credentials: Option<Credentials>,
+    /// How its certificate is checked.
+    pub tls: Tls,
+}
+
+/// Where clients for registries come from.
+///
+/// Clones share their connections and their limits, so there is one of it in a process.
+#[derive(Clone)]
+pub struct Upstream {
+    settings: Arc<Settings>,
+    guard: Guard,
+    /// Connections are pooled inside a client, so there is one client for each way of checking certificates.
+    clients: Arc<Mutex<HashMap<Tls, reqwest::Client>>>,
+    lanes: Arc<Mutex<HashMap<String, Arc<Lane>>>>,
+}
+
+impl Upstream {
+    /// Makes the clients' common part, which lets registries be in every network. Opens no connection.
+    pub fn new(settings: Settings) -> Self {
+        // An Err says that a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { settings: Arc::new(settings), guard: Guard::default(), clients: Arc::default(), lanes: Arc::default() }
+    }
+
+    /// The same for registries in some networks only. What one origin is spared is counted for both together, but
+    /// connections are not shared: each was opened under its own rules.
+    pub fn with_guard(&self, guard: Guard) -> Self {
+        Self { guard, clients: Arc::default(), ..self.clone() }
+    }
+
+    /// A client for one registry. Cheap, and sends nothing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidCertificate`] if the CA certificate is no PEM; [`Error::Blocked`] if the address is an IP address
+    /// in a network that registries may not be in (names are checked when they are resolved).
+    pub fn registry(&self, endpoint: Endpoint) -> Result<Registry, Error> {
+        self.guard.check_address(&endpoint.address)?;
+        let client = self.client(&endpoint.tls)?;
+        let lane = self.lane(&endpoint.address);
+        let transport = Transport::new(client, endpoint.address, lane, Settings::clone(&self.settings));
+        Ok(Registry::new(endpoint.kind, transport, endpoint.credentials))
+    }
+
+    fn client(&self, tls: &Tls) -> Result<reqwest::Client, Error> {
+        let mut clients = lock(&self.clients);
+        if let Some(client) = clients.get(tls) {
+            return Ok(client.clone());
+        }
+        let client = tls::client(tls, &self.settings, self.guard.clone())?;
+        if clients.len() >= REMEMBERED {
+            // Clients in use live on in their registries; only their sharing ends.
+            clients.clear();
+        }
+        clients.insert(tls.clone(), client.clone());
+        Ok(client)
+    }
+
+    fn lane(&self, address: &Address) -> Arc<Lane> {
+        let mut lanes = lock(&self.lanes);
+        if lanes.len() >= REMEMBERED {
+            // A lane in use is kept: two of them for one origin would double what it allows.
+            lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
+        }
+        lanes.entry(address.origin()).or_insert_with(|| Arc::new(Lane::new(self.settings.concurrency))).clone()
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Locks what is only ever held for a look-up: a panic elsewhere cannot have left it half changed.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,72 @@
+//! Names on their way into a URL.
+//!
+//! Names come from people and from registries, and both are wrong at times: what could climb out of its place in a path
+//! is no name, and everything else is escaped.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Everything but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The longest name sent: distribution's own bound on repositories is 255.
+const MAX_LENGTH: usize = 512;
+
+/// Whether a repository path, a tag, a digest or a project name can stand in a URL.
+pub(super) fn is_sound(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= MAX_LENGTH
+        && !name.chars().any(char::is_control)
+        && name.split('/').all(|segment| !matches!(segment, "" | "." | ".."))
+}
+
+/// Whether a tag or digest can stand in a URL. Distribution answers 500 to a digest of the wrong length.
+pub(super) fn is_sound_reference(reference: &str) -> bool {
+    is_sound(reference)
+        && !reference.contains('/')
+        && reference
+            .strip_prefix("sha256:")
+            .is_none_or(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// One path segment or query value; a slash is escaped as well.
+pub(super) fn escape(name: &str) -> String {
+    utf8_percent_encode(name, RESERVED).to_string()
+}
+
+/// A tag or digest: `:` stands as it is, as every client sends it.
+pub(super) fn escape_reference(reference: &str) -> String {
+    const REFERENCE: &AsciiSet = &RESERVED.remove(b':');
+    utf8_percent_encode(reference, REFERENCE).to_string()
+}
+
+/// A path of several segments.
+pub(super) fn escape_path(path: &str) -> String {
+    const PATH: &AsciiSet = &RESERVED.remove(b'/');
+    utf8_percent_encode(path, PATH).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_climbs_out_of_its_place() {
+        for name in ["", ".", "..", "a/../b", "a//b", "/a", "a/", "a\nb"] {
+            assert!(!is_sound(name), "{name:?}");
+        }
+        for name in ["a", "team/app", "v1.0", "..a", "ünïcode"] {
+            assert!(is_sound(name), "{name:?}");
+        }
+        assert_eq!(escape("team/app?x#%"), "team%2Fapp%3Fx%23%25");
+        assert_eq!(escape_path("team/app x"), "team/app%20x");
+        assert_eq!(escape_reference("sha256:ab/"), "sha256:ab%2F");
+    }
+
+    #[test]
+    fn a_reference_is_a_tag_or_a_whole_digest() {
+        assert!(is_sound_reference("1.0"));
+        assert!(is_sound_reference(&format!("sha256:{}", "a1".repeat(32))));
+        assert!(!is_sound_reference("sha256:zz"));
+        assert!(!is_sound_reference("a/b"));
+    }
+}
