@@ -1,0 +1,271 @@
+//! Reads the options: from texts to values, noting every problem on the way.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{DatabaseOptions, JwtOptions, LogOptions, Options};
+use crate::{
+    auth::{ClaimNames, Grant, JwtConfig, JwtKey, mint},
+    clock,
+    config::{
+        Config, Dev, DevSecrets, Introspection, LogFormat, Problems,
+        quantity::{parse_count, parse_duration, parse_size},
+    },
+    vault::Key,
+};
+
+/// How long the token lives that is filled in on the `GraphiQL` page.
+const DEV_TOKEN_LIFE: chrono::TimeDelta = chrono::TimeDelta::days(30);
+
+fn given(option: Option<&String>) -> Option<&str> {
+    option.map(|text| text.trim()).filter(|text| !text.is_empty())
+}
+
+fn given_secret(option: Option<&SecretString>) -> Option<&SecretString> {
+    option.filter(|secret| !secret.expose_secret().trim().is_empty())
+}
+
+impl Options {
+    /// The configuration, or all that is wrong with it.
+    pub fn into_config(self) -> Result<Config, Problems> {
+        self.read(None)
+    }
+
+    /// The configuration for development: what secrets are not given come from `secrets`.
+    pub fn into_dev_config(self, secrets: &DevSecrets) -> Result<Config, Problems> {
+        self.read(Some(secrets))
+    }
+
+    fn read(mut self, dev: Option<&DevSecrets>) -> Result<Config, Problems> {
+        let mut problems = Problems::default();
+        if let Some(secrets) = dev {
+            self.fill_in(secrets, &mut problems);
+        }
+        let second = Duration::from_secs(1);
+        let p = &mut problems;
+
+        let listen: SocketAddr =
+            p.read("FAIRWAY_LISTEN", given(self.listen.as_ref()), ([127, 0, 0, 1], 8080).into(), |text| {
+                text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080")
+            });
+        if dev.is_some() && !listen.ip().is_loopback() {
+            p.add("FAIRWAY_LISTEN", "must be a loopback address with --dev, which hands out an Admin's token");
+        }
+        let database_url = self.database.read(p);
+        let jwt = self.jwt.read(p);
+        let encryption_keys = self.encryption_keys(p);
+        let sync_interval =
+            p.read("FAIRWAY_SYNC_INTERVAL", given(self.sync_interval.as_ref()), 60 * second, parse_duration);
+        let upstream_timeout =
+            p.read("FAIRWAY_UPSTREAM_TIMEOUT", given(self.upstream_timeout.as_ref()), 10 * second, parse_duration);
+        let cors_origins = p.read("FAIRWAY_CORS_ORIGINS", given(self.cors_origins.as_ref()), Vec::new(), parse_origins);
+        let introspection = p.read(
+            "FAIRWAY_INTROSPECTION",
+            given(self.introspection.as_ref()),
+            Introspection::Authenticated,
+            parse_introspection,
+        );
+        let max_depth = p.read("FAIRWAY_MAX_DEPTH", given(self.max_depth.as_ref()), 20, parse_count);
+        let max_complexity = p.read("FAIRWAY_MAX_COMPLEXITY", given(self.max_complexity.as_ref()), 20_000, parse_count);
+        let request_timeout =
+            p.read("FAIRWAY_REQUEST_TIMEOUT", given(self.request_timeout.as_ref()), 30 * second, parse_duration);
+        let body_limit_bytes = p.read("FAIRWAY_BODY_LIMIT", given(self.body_limit.as_ref()), 1 << 20, parse_size);
+        let (log, log_format) = self.log.read(p);
+        let dev = match (&dev, &jwt) {
+            (Some(secrets), Some(jwt)) => Some(Dev { token: self.dev_token(jwt, secrets) }),
+            _ => None,
+        };
+
+        match (jwt, problems.0.is_empty()) {
+            (Some(jwt), true) => Ok(Config {
+                migrates: !self.no_migrate,
+                listen,
+                database_url,
+                jwt,
+                encryption_keys,
+                sync_interval,
+                upstream_timeout,
+                cors_origins,
+                introspection,
+                max_depth,
+                max_complexity,
+                request_timeout,
+                body_limit_bytes,
+                log,
+                log_format,
+                dev,
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    fn fill_in(&mut self, secrets: &DevSecrets, problems: &mut Problems) {
+        if given(self.jwt.jwt_public_key.as_ref()).is_some() {
+            problems.add("FAIRWAY_JWT_PUBLIC_KEY", "cannot be used with --dev, which makes its own tokens");
+        } else if given_secret(self.jwt.jwt_secret.as_ref()).is_none() {
+            self.jwt.jwt_secret = Some(secrets.jwt_secret.clone());
+        }
+        if given_secret(self.encryption_key.as_ref()).is_none() {
+            self.encryption_key = Some(secrets.encryption_key.to_base64());
+        }
+    }
+
+    fn dev_token(&self, jwt: &JwtConfig, secrets: &DevSecrets) -> SecretString {
+        let grant = Grant {
+            subject: "developer".to_owned(),
+            name: Some("Developer".to_owned()),
+            is_admin: true,
+            memberships: [].into(),
+            expires_at: clock::now() + DEV_TOKEN_LIFE,
+        };
+        mint(self.jwt.jwt_secret.as_ref().unwrap_or(&secrets.jwt_secret), jwt, &grant).into()
+    }
+
+    fn encryption_keys(&self, problems: &mut Problems) -> Vec<Key> {
+        const VARIABLE: &str = "FAIRWAY_ENCRYPTION_KEY";
+        let Some(keys) = given_secret(self.encryption_key.as_ref()) else {
+            problems.add(VARIABLE, "is needed: 32 random bytes in base64, such as `openssl rand -base64 32` prints");
+            return Vec::new();
+        };
+        let read = keys.expose_secret().split(',').map(str::trim).filter(|key| !key.is_empty()).map(Key::from_base64);
+        problems.read(VARIABLE, Some(""), Vec::new(), |_| read.collect::<Result<Vec<_>, _>>())
+    }
+}
+
+impl DatabaseOptions {
+    /// The address of the database, its scheme checked.
+    pub fn into_url(self) -> Result<SecretString, Problems> {
+        let mut problems = Problems::default();
+        let url = self.read(&mut problems);
+        if problems.0.is_empty() { Ok(url) } else { Err(problems) }
+    }
+
+    /// The address as given or by default, unchecked: where `--dev` keeps its secrets beside.
+    #[must_use]
+    pub fn url(&self) -> SecretString {
+        given_secret(self.database_url.as_ref()).cloned().unwrap_or_else(|| "sqlite://fairway.db".into())
+    }
+
+    fn read(&self, problems: &mut Problems) -> SecretString {
+        let url = self.url();
+        let schemes = ["sqlite:", "postgres://", "postgresql://", "mysql://"];
+        if !schemes.iter().any(|scheme| url.expose_secret().starts_with(scheme)) {
+            problems.add("FAIRWAY_DATABASE_URL", "must begin with sqlite://, postgres:// or mysql://");
+        }
+        url
+    }
+}
+
+impl JwtOptions {
+    /// How tokens are verified and signed with a shared secret: what `fairway token` needs.
+    pub fn into_signing(self) -> Result<(SecretString, JwtConfig), Problems> {
+        let mut problems = Problems::default();
+        let jwt = self.read(&mut problems);
+        match (given_secret(self.jwt_secret.as_ref()), jwt, problems.0.is_empty()) {
+            (Some(secret), Some(jwt), true) => Ok((secret.clone(), jwt)),
+            (None, _, true) => {
+                problems.add("FAIRWAY_JWT_SECRET", "is needed to make a token");
+                Err(problems)
+            }
+            _ => Err(problems),
+        }
+    }
+
+    fn read(&self, problems: &mut Problems) -> Option<JwtConfig> {
+        const SECRET: &str = "FAIRWAY_JWT_SECRET";
+        const PUBLIC_KEY: &str = "FAIRWAY_JWT_PUBLIC_KEY";
+        let issuer = given(self.jwt_issuer.as_ref());
+        let audience = given(self.jwt_audience.as_ref());
+        let key = match (given_secret(self.jwt_secret.as_ref()), given(self.jwt_public_key.as_ref())) {
+            (None, None) => {
+                problems.add(SECRET, "is needed, or FAIRWAY_JWT_PUBLIC_KEY");
+                None
+            }
+            (Some(_), Some(_)) => {
+                problems.add(SECRET, "cannot be used together with FAIRWAY_JWT_PUBLIC_KEY");
+                None
+            }
+            (Some(secret), None) => problems.read(SECRET, Some(""), None, |_| JwtKey::from_secret(secret).map(Some)),
+            (None, Some(key)) => {
+                // Providers sign tokens for many services with one key; only these two tell that a token is for here.
+                for (variable, value) in [("FAIRWAY_JWT_ISSUER", issuer), ("FAIRWAY_JWT_AUDIENCE", audience)] {
+                    if value.is_none() {
+                        problems.add(variable, "is needed with FAIRWAY_JWT_PUBLIC_KEY");
+                    }
+                }
+                problems.read(PUBLIC_KEY, Some(key), None, |key| read_public_key(key).map(Some))
+            }
+        };
+        let defaults = ClaimNames::default();
+        let mut claim = |variable, value: Option<&String>, default| {
+            problems.read(variable, given(value), default, |text| ClaimNames::check(text).map(|()| text.to_owned()))
+        };
+        let claims = ClaimNames {
+            admin: claim("FAIRWAY_JWT_ADMIN_CLAIM", self.jwt_admin_claim.as_ref(), defaults.admin),
+            workspaces: claim("FAIRWAY_JWT_WORKSPACES_CLAIM", self.jwt_workspaces_claim.as_ref(), defaults.workspaces),
+            admin_value: given(self.jwt_admin_value.as_ref()).map_or(defaults.admin_value, str::to_owned),
+        };
+        key.map(|key| JwtConfig {
+            key,
+            issuer: issuer.map(str::to_owned),
+            audience: audience.map(str::to_owned),
+            claims,
+        })
+    }
+}
+
+impl LogOptions {
+    /// Filter and format, or what is wrong with them.
+    pub fn into_parts(self) -> Result<(String, LogFormat), Problems> {
+        let mut problems = Problems::default();
+        let parts = self.read(&mut problems);
+        if problems.0.is_empty() { Ok(parts) } else { Err(problems) }
+    }
+
+    fn read(&self, problems: &mut Problems) -> (String, LogFormat) {
+        let filter = problems.read("FAIRWAY_LOG", given(self.filter.as_ref()), "info".to_owned(), |text| {
+            match text.parse::<tracing_subscriber::EnvFilter>() {
+                Ok(_) => Ok(text.to_owned()),
+                Err(_) => Err("must be a filter such as info or warn,api=debug"),
+            }
+        });
+        let format =
+            problems.read("FAIRWAY_LOG_FORMAT", given(self.format.as_ref()), LogFormat::Text, |text| match text {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("must be text or json"),
+            });
+        (filter, format)
+    }
+}
+
+fn read_public_key(key: &str) -> Result<JwtKey, String> {
+    if key.contains("-----BEGIN") {
+        return JwtKey::from_public_pem(key).map_err(|error| error.to_string());
+    }
+    let pem = std::fs::read_to_string(Path::new(key)).map_err(|error| format!("cannot be read as a file: {error}"))?;
+    JwtKey::from_public_pem(&pem).map_err(|error| error.to_string())
+}
+
+fn parse_introspection(text: &str) -> Result<Introspection, &'static str> {
+    match text {
+        "always" => Ok(Introspection::Always),
+        "authenticated" => Ok(Introspection::Authenticated),
+        "never" => Ok(Introspection::Never),
+        _ => Err("must be always, authenticated or never"),
+    }
+}
+
+/// Origins as browsers send them: scheme, host and port, nothing after.
+pub(super) fn parse_origins(text: &str) -> Result<Vec<String>, String> {
+    let origins: Vec<&str> = text.split(',').map(str::trim).filter(|origin| !origin.is_empty()).collect();
+    if origins == ["*"] {
+        return Ok(vec!["*".to_owned()]);
+    }
+    let parse = |origin: &&str| match url::Url::parse(origin) {
+        Ok(url) if url.origin().is_tuple() && url.origin().ascii_serialization() == *origin => Ok(origin.to_string()),
+        _ => Err(format!("`{origin}` is not an origin such as https://console.example")),
+    };
+    origins.iter().map(parse).collect()
+}

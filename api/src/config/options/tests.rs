@@ -1,0 +1,183 @@
+use std::io::Write as _;
+
+use secrecy::ExposeSecret;
+
+use super::{read::parse_origins, *};
+use crate::{
+    auth::Verifier,
+    config::{DevSecrets, Introspection, LogFormat},
+};
+
+const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+fn minimal() -> Options {
+    Options {
+        jwt: JwtOptions { jwt_secret: Some("s".repeat(32).into()), ..JwtOptions::default() },
+        encryption_key: Some(KEY.into()),
+        ..Options::default()
+    }
+}
+
+fn problems(options: Options) -> Vec<&'static str> {
+    options.into_config().unwrap_err().0.iter().map(|problem| problem.variable).collect()
+}
+
+#[test]
+fn secrets_are_all_that_must_be_given() {
+    let config = minimal().into_config().unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.database_url.expose_secret(), "sqlite://fairway.db");
+    assert_eq!((config.sync_interval.as_secs(), config.upstream_timeout.as_secs()), (60, 10));
+    assert_eq!((config.request_timeout.as_secs(), config.body_limit_bytes), (30, 1 << 20));
+    assert_eq!((config.max_depth, config.max_complexity), (20, 20_000));
+    assert_eq!((config.introspection, config.log_format), (Introspection::Authenticated, LogFormat::Text));
+    assert!(config.cors_origins.is_empty() && config.log == "info" && config.dev.is_none());
+}
+
+#[test]
+fn everything_wrong_is_told_at_once() {
+    let options = Options {
+        no_migrate: true,
+        listen: Some("localhost".into()),
+        database: DatabaseOptions { database_url: Some("oracle://db".into()) },
+        jwt: JwtOptions {
+            jwt_secret: Some("hunter2".into()),
+            jwt_admin_claim: Some("roles".into()),
+            ..JwtOptions::default()
+        },
+        encryption_key: Some("hunter2".into()),
+        sync_interval: Some("60".into()),
+        upstream_timeout: Some("0s".into()),
+        cors_origins: Some("https://a.example, https://b.example/path".into()),
+        introspection: Some("sometimes".into()),
+        max_depth: Some("0".into()),
+        max_complexity: Some("many".into()),
+        request_timeout: Some("1".into()),
+        body_limit: Some("1MB".into()),
+        log: LogOptions { filter: Some("api=loud".into()), format: Some("xml".into()) },
+    };
+    let text = options.into_config().unwrap_err().to_string();
+    insta::assert_snapshot!(text, @r"
+    the configuration cannot be used:
+      FAIRWAY_LISTEN: must be an IP address and a port, such as 127.0.0.1:8080
+      FAIRWAY_DATABASE_URL: must begin with sqlite://, postgres:// or mysql://
+      FAIRWAY_JWT_SECRET: the secret needs at least 32 bytes
+      FAIRWAY_JWT_ADMIN_CLAIM: must be a JSON pointer to a claim, such as `/roles` or `/realm_access/roles`
+      FAIRWAY_ENCRYPTION_KEY: must be 32 bytes in base64
+      FAIRWAY_SYNC_INTERVAL: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
+      FAIRWAY_UPSTREAM_TIMEOUT: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
+      FAIRWAY_CORS_ORIGINS: `https://b.example/path` is not an origin such as https://console.example
+      FAIRWAY_INTROSPECTION: must be always, authenticated or never
+      FAIRWAY_MAX_DEPTH: must be a whole number above zero
+      FAIRWAY_MAX_COMPLEXITY: must be a whole number above zero
+      FAIRWAY_REQUEST_TIMEOUT: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
+      FAIRWAY_BODY_LIMIT: must be a size above zero, such as 65536, 512KiB or 1MiB
+      FAIRWAY_LOG: must be a filter such as info or warn,api=debug
+      FAIRWAY_LOG_FORMAT: must be text or json
+    ");
+}
+
+#[test]
+fn missing_secrets_are_named() {
+    assert_eq!(problems(Options::default()), ["FAIRWAY_JWT_SECRET", "FAIRWAY_ENCRYPTION_KEY"]);
+}
+
+#[test]
+fn empty_counts_as_not_given() {
+    let options = Options { listen: Some(" ".into()), cors_origins: Some(String::new()), ..minimal() };
+    assert_eq!(options.into_config().unwrap().listen.port(), 8080);
+}
+
+#[test]
+fn a_public_key_needs_issuer_and_audience() {
+    let public = include_str!("../../../fixtures/jwt/p256.pub.pem");
+    let jwt = JwtOptions { jwt_public_key: Some(public.into()), ..JwtOptions::default() };
+    let options = Options { jwt: jwt.clone(), ..minimal() };
+    assert_eq!(problems(options), ["FAIRWAY_JWT_ISSUER", "FAIRWAY_JWT_AUDIENCE"]);
+
+    let jwt = JwtOptions { jwt_issuer: Some("https://id.example".into()), jwt_audience: Some("fairway".into()), ..jwt };
+    assert!(Options { jwt: jwt.clone(), ..minimal() }.into_config().is_ok());
+
+    let jwt = JwtOptions { jwt_secret: Some("s".repeat(32).into()), ..jwt };
+    assert_eq!(problems(Options { jwt, ..minimal() }), ["FAIRWAY_JWT_SECRET"]);
+}
+
+#[test]
+fn a_public_key_may_be_a_path() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/jwt/ed25519.pub.pem");
+    let jwt = |path: &str| JwtOptions {
+        jwt_public_key: Some(path.into()),
+        jwt_issuer: Some("i".into()),
+        jwt_audience: Some("a".into()),
+        ..JwtOptions::default()
+    };
+    assert!(Options { jwt: jwt(path), ..minimal() }.into_config().is_ok());
+    assert_eq!(problems(Options { jwt: jwt("/no/such/file"), ..minimal() }), ["FAIRWAY_JWT_PUBLIC_KEY"]);
+}
+
+#[test]
+fn several_encryption_keys_are_taken() {
+    let options = Options { encryption_key: Some(format!("{KEY}, {KEY}").into()), ..minimal() };
+    assert_eq!(options.into_config().unwrap().encryption_keys.len(), 2);
+}
+
+#[test]
+fn origins_are_exact() {
+    assert_eq!(parse_origins("*").unwrap(), ["*"]);
+    assert_eq!(parse_origins("https://a.example,http://b.example:8080").unwrap().len(), 2);
+    for text in ["a.example", "https://a.example/", "https://a.example:443", "null", "*,https://a.example"] {
+        assert!(parse_origins(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let options = Options {
+        database: DatabaseOptions { database_url: Some("postgres://fairway:hunter2@db/fairway".into()) },
+        ..minimal()
+    };
+    let text = format!("{options:?} {:?}", options.clone().into_config().unwrap());
+    assert!(!text.contains("hunter2") && !text.contains("ssss") && !text.contains("AAAA"), "{text}");
+}
+
+#[test]
+fn dev_makes_what_is_not_given() {
+    let secrets = DevSecrets::generate();
+    let config = Options::default().into_dev_config(&secrets).unwrap();
+    let token = config.dev.unwrap().token;
+    let viewer = Verifier::new(&config.jwt).verify(token.expose_secret()).unwrap();
+    assert!(viewer.is_admin);
+}
+
+#[test]
+fn dev_stays_on_loopback() {
+    let options = Options { listen: Some("0.0.0.0:8080".into()), ..Options::default() };
+    let problems = options.into_dev_config(&DevSecrets::generate()).unwrap_err();
+    assert_eq!(problems.0[0].variable, "FAIRWAY_LISTEN");
+}
+
+#[test]
+fn dev_secrets_outlive_the_process() {
+    let folder = std::env::temp_dir().join(format!("fairway-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&folder).unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.join("fairway.db").display());
+    let first = DevSecrets::load_or_create(&url.as_str().into()).unwrap();
+    let second = DevSecrets::load_or_create(&url.as_str().into()).unwrap();
+    assert_eq!(first.jwt_secret.expose_secret(), second.jwt_secret.expose_secret());
+
+    let path = folder.join("fairway.dev.json");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    std::fs::File::create(&path).unwrap().write_all(b"{}").unwrap();
+    assert!(DevSecrets::load_or_create(&url.as_str().into()).is_err());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn dev_is_for_sqlite() {
+    assert!(DevSecrets::load_or_create(&"postgres://db/fairway".into()).is_err());
+    assert!(DevSecrets::load_or_create(&"sqlite::memory:".into()).is_ok());
+}
