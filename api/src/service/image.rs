@@ -1,0 +1,146 @@
+//! Images, and what a registry tells of one when it is asked: tags and artifacts.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::access::{Reach, reference_prefix};
+use super::name::{ImageReference, NamespaceKey, is_digest, is_tag};
+use super::selector::{self, Filter, Selection};
+use super::{Availability, Cx, Error, Registry, Space};
+use crate::catalog::{self, Snapshot};
+use crate::sync::Loaded;
+use crate::upstream::{self, SpaceKey};
+
+/// A repository in a space that the viewer may see.
+#[derive(Clone)]
+pub struct Image {
+    pub registry: Registry,
+    pub space: Space,
+    snapshot: Arc<Snapshot>,
+    index: usize,
+}
+
+impl Image {
+    pub(super) fn new(registry: Registry, space: Space, snapshot: Arc<Snapshot>, index: usize) -> Self {
+        Self { registry, space, snapshot, index }
+    }
+
+    pub fn data(&self) -> catalog::Image<'_> {
+        self.snapshot.image(self.index)
+    }
+
+    /// `host/space/repository`, without tag.
+    pub fn reference(&self) -> String {
+        reference_prefix(&self.registry, &self.space) + self.data().repository
+    }
+
+    /// What its registry calls it by.
+    fn address(&self) -> (SpaceKey, String) {
+        let key = SpaceKey { id: self.space.upstream_id.clone(), name: self.space.name.clone() };
+        (key, self.data().repository.to_owned())
+    }
+}
+
+/// The image at this path of a space, if the viewer may see the space and the image is known there.
+pub async fn find(cx: &Cx, space: Uuid, repository: &str) -> Result<Option<Image>, Error> {
+    let Some(space) = super::space::find(cx, space).await?.filter(|space| !space.missing) else { return Ok(None) };
+    let registry = super::space::registry_of(cx, &space).await?;
+    let Some(loaded) = selector::images(cx, &[space.id]).await?.remove(&space.id) else { return Ok(None) };
+    let Some(snapshot) = loaded.snapshot else { return unknown(cx, &registry, loaded.failure.as_deref()).await };
+    let found = snapshot.get(repository);
+    Ok(found.map(|index| Image::new(registry, space, snapshot, index)))
+}
+
+/// The image of this reference as the namespace would see it, with its cursor in the order by reference.
+pub async fn find_available(
+    cx: &Cx,
+    namespace: &NamespaceKey,
+    reference: &ImageReference,
+) -> Result<Option<(Image, Availability, String)>, Error> {
+    let sight = cx.sight().await?;
+    // Only the spaces that the reference can be in are asked for their images.
+    let reach: Vec<Reach> = sight
+        .reach(&namespace.cluster, &namespace.name)
+        .into_iter()
+        .filter(|reach| reference.name.starts_with(&reference_prefix(&reach.registry, &reach.space)))
+        .collect();
+    let ids: Vec<Uuid> = reach.iter().map(|reach| reach.space.id).collect();
+    let mut loaded = selector::images(cx, &ids).await?;
+    let known: Vec<Reach> = reach.into_iter().filter(|reach| loaded.contains_key(&reach.space.id)).collect();
+    let loaded: Vec<Loaded> = known.iter().filter_map(|reach| loaded.remove(&reach.space.id)).collect();
+    // A space of which nothing is known may hold it: "no" would be a guess.
+    let blind = known.iter().zip(&loaded).find(|(_, loaded)| loaded.snapshot.is_none());
+    let blind = blind.map(|(reach, loaded)| (reach.registry.clone(), loaded.failure.clone()));
+    match (Selection::new(sight, &known, loaded, &Filter::default(), None).find(&reference.name), blind) {
+        (None, Some((registry, failure))) => unknown(cx, &registry, failure.as_deref()).await,
+        (found, _) => Ok(found),
+    }
+}
+
+/// The registry did not answer now, and what was known cannot stand for it.
+async fn unknown<T>(cx: &Cx, registry: &Registry, failure: Option<&upstream::Error>) -> Result<Option<T>, Error> {
+    match failure {
+        None => Ok(None),
+        Some(failure) => Err(Error::Upstream {
+            message: selector::told(&*cx.sight().await?, registry, failure),
+            registry: Some(registry.name.clone()),
+            field: None,
+            source: failure.clone(),
+        }),
+    }
+}
+
+/// The images of one space, ready to be paged.
+pub async fn of_space(cx: &Cx, space: &Space, search: Option<catalog::Search>) -> Result<Selection, Error> {
+    let sight = cx.sight().await?;
+    let registry = super::space::registry_of(cx, space).await?;
+    let reach = [Reach { registry: registry.clone(), space: space.clone(), via: Availability::Public }];
+    if space.missing {
+        let nothing = Loaded { snapshot: None, as_of: None, failure: None };
+        return Ok(Selection::new(sight, &reach, vec![nothing], &Filter::default(), search));
+    }
+    let loaded = selector::images(cx, &[space.id]).await?.remove(&space.id);
+    let loaded = loaded.ok_or(Error::not_found("registry space"))?;
+    // Unlike the selector's, this list has nothing to tell its age by: old images would pass for those of now.
+    unknown::<()>(cx, &registry, loaded.failure.as_deref()).await?;
+    Ok(Selection::new(sight, &reach, vec![loaded], &Filter::default(), search))
+}
+
+/// All tags, newest push first; those of a Docker Registry, which tells no push times, by version, descending.
+pub async fn tags(cx: &Cx, image: &Image) -> Result<Vec<upstream::Tag>, Error> {
+    let (key, repository) = image.address();
+    ask(cx, image, |client| async move { client.list_tags(&key, &repository).await }).await
+}
+
+/// The artifact that a tag or a digest names.
+pub async fn artifact(cx: &Cx, image: &Image, reference: &str) -> Result<Option<upstream::Artifact>, Error> {
+    if !is_tag(reference) && !is_digest(reference) {
+        return Err(Error::invalid("reference", "a reference inside an image is a tag, or a digest: `algorithm:hex`"));
+    }
+    let (key, repository) = image.address();
+    let reference = reference.to_owned();
+    ask(cx, image, |client| async move { client.get_artifact(&key, &repository, &reference).await }).await
+}
+
+/// The digest that a tag names now.
+pub async fn digest(cx: &Cx, image: &Image, tag: &str) -> Result<Option<String>, Error> {
+    let (key, repository) = image.address();
+    let tag = tag.to_owned();
+    ask(cx, image, |client| async move { client.get_digest(&key, &repository, &tag).await }).await
+}
+
+async fn ask<T, F>(cx: &Cx, image: &Image, question: impl FnOnce(upstream::Registry) -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, upstream::Error>>,
+{
+    match cx.service.sync.ask(&image.registry, cx.deadline, question).await {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(Error::Upstream {
+            message: selector::told(&*cx.sight().await?, &image.registry, &error),
+            registry: Some(image.registry.name.clone()),
+            field: None,
+            source: error,
+        }),
+    }
+}
