@@ -1,0 +1,123 @@
+//! The graph: one file per GraphQL type, with its fields, its root fields, its inputs and payloads.
+//!
+//! Thin: parse what was typed, ask `service` once, wrap what it answers. Knows no SQL, no registry and no rule.
+//! Loaders live for one request, so that nothing of one viewer's reaches another.
+//!
+//! A nullable field that can fail is `Option<Result<T>>`: with `Result<Option<T>>` this library would null its
+//! parent. No schema extension is registered: one alone makes lists half as fast.
+
+mod artifact;
+mod available_image;
+mod binding;
+mod error;
+mod id;
+mod image;
+pub mod limits;
+mod loader;
+mod namespace;
+mod node;
+mod page;
+mod registry;
+mod scalar;
+mod space;
+mod viewer;
+mod workspace;
+
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptySubscription, MergedObject, Request, Response, Schema};
+
+use self::loader::Loaders;
+use crate::auth::Viewer;
+use crate::service::{Cx, Service};
+
+/// Questions. Without a token, nothing but the schema itself is answered.
+#[derive(MergedObject, Default)]
+pub struct Query(
+    viewer::ViewerQuery,
+    node::NodeQuery,
+    registry::RegistryQuery,
+    space::SpaceQuery,
+    workspace::WorkspaceQuery,
+    namespace::NamespaceQuery,
+    available_image::AvailableImageQuery,
+);
+
+/// Acts. Each is done wholly or not at all, and is true for the next query, whoever asks.
+#[derive(MergedObject, Default)]
+pub struct Mutation(
+    registry::RegistryMutation,
+    space::SpaceMutation,
+    binding::BindingMutation,
+    workspace::WorkspaceMutation,
+    namespace::NamespaceMutation,
+);
+
+type FairwaySchema = Schema<Query, Mutation, EmptySubscription>;
+
+/// How deep and how wide a request may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub max_depth: usize,
+    pub max_complexity: usize,
+}
+
+/// The schema, and what its resolvers ask.
+#[derive(Clone)]
+pub struct Graph {
+    schema: FairwaySchema,
+    service: Service,
+}
+
+impl Graph {
+    pub fn new(service: Service, bounds: Bounds) -> Self {
+        let schema = builder().limit_depth(bounds.max_depth).limit_complexity(bounds.max_complexity).finish();
+        Self { schema, service }
+    }
+
+    /// Runs one request for one viewer. Without a viewer nothing but introspection is answered.
+    pub async fn execute(&self, request: Request, viewer: Option<Viewer>, request_id: String) -> Response {
+        match viewer {
+            None => self.schema.execute(request.only_introspection()).await,
+            Some(viewer) => {
+                let cx = Arc::new(Cx::new(self.service.clone(), viewer, request_id));
+                let request = request.data(Loaders::new(cx.clone())).data(cx);
+                self.schema.execute(request).await
+            }
+        }
+    }
+}
+
+/// The schema in the schema definition language, as `schema.graphql` holds it.
+pub fn sdl() -> String {
+    let options = async_graphql::SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by();
+    builder().finish().sdl_with_options(options)
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .register_output_type::<node::Node>()
+        .limit_recursive_depth(64)
+        .limit_directives(16)
+        .limit_aliases(200)
+}
+
+/// What resolvers find in a request.
+trait ContextExt<'a> {
+    fn cx(&self) -> &'a Cx;
+    fn loaders(&self) -> &'a Loaders;
+}
+
+impl<'a> ContextExt<'a> for Context<'a> {
+    fn cx(&self) -> &'a Cx {
+        self.data_unchecked::<Arc<Cx>>()
+    }
+
+    fn loaders(&self) -> &'a Loaders {
+        self.data_unchecked::<Loaders>()
+    }
+}

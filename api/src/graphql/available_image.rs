@@ -1,0 +1,290 @@
+//! The image selector.
+
+use async_graphql::connection::PageInfo;
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+
+use super::ContextExt;
+use super::error::Result;
+use super::id;
+use super::image::Image;
+use super::loader::{ImagesKey, ReachKey};
+use super::namespace::NamespaceKey;
+use super::page::{OrderDirection, PageArgs, page_info};
+use super::registry::Registry;
+use super::scalar::{DateTime, int};
+use crate::catalog::{Order, Row, Search};
+use crate::service::name::ImageReference;
+use crate::service::selector::{self, Filter, Selection, Window};
+use crate::service::{self, Error, name};
+
+/// How an image reached a namespace.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "service::Availability")]
+pub(super) enum Availability {
+    /// Its space is public.
+    Public,
+    /// Its space is bound to the namespace's workspace.
+    Bound,
+    /// It is in a registry that the namespace's workspace owns.
+    WorkspaceRegistry,
+}
+
+/// Whether what is shown of a registry is of now.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "selector::SourceState")]
+pub(super) enum SourceState {
+    /// It answered.
+    Current,
+    /// It did not answer, or not for all its spaces: the last known images are shown.
+    Stale,
+    /// It did not answer, and none of its images are known.
+    Unavailable,
+}
+
+/// What a selector is narrowed to.
+#[derive(InputObject, Default)]
+pub(super) struct ImageFilter {
+    /// Only images that reached the namespace in one of these ways.
+    via: Option<Vec<Availability>>,
+    /// Only images of this registry.
+    registry_id: Option<ID>,
+    /// Only images of this space.
+    space_id: Option<ID>,
+}
+
+/// How a list of images is ordered.
+#[derive(InputObject, Clone, Copy)]
+pub(super) struct ImageOrder {
+    /// By what.
+    field: ImageOrderField,
+    /// Which way. Rows without a value come last both ways; ties go by reference.
+    #[graphql(default_with = "OrderDirection::Asc")]
+    direction: OrderDirection,
+}
+
+/// What images can be ordered by.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ImageOrderField {
+    /// The reference, byte by byte.
+    Reference,
+    /// When the registry says that it last changed.
+    UpdatedAt,
+    /// How often it was pulled.
+    PullCount,
+    /// How well it matches `search`, best first in either direction: the name begins with it, a part of the path
+    /// does, anywhere.
+    Relevance,
+}
+
+pub(super) struct AvailableImageConnection {
+    edges: Vec<AvailableImageEdge>,
+    has_previous: bool,
+    has_next: bool,
+    selection: Selection,
+}
+
+/// One page of a namespace's image selector.
+#[Object]
+impl AvailableImageConnection {
+    /// The images of this page, each with its cursor and the way in which it reached the namespace.
+    async fn edges(&self) -> &[AvailableImageEdge] {
+        &self.edges
+    }
+
+    /// The images of this page.
+    async fn nodes(&self) -> Vec<&Image> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where this page stands in the list.
+    async fn page_info(&self) -> PageInfo {
+        page_info(self.has_previous, self.has_next, self.edges.iter().map(|edge| &edge.cursor))
+    }
+
+    /// How many images there are in all, on this page and the others. Counted only when asked for.
+    async fn total_count(&self) -> i32 {
+        int(self.selection.total())
+    }
+
+    /// One row for each registry that this answer draws on, the ones that did not answer included.
+    async fn sources(&self) -> Vec<ImageSource> {
+        self.selection.sources().into_iter().map(ImageSource).collect()
+    }
+}
+
+/// One image of a selector.
+#[derive(SimpleObject)]
+pub(super) struct AvailableImageEdge {
+    /// Its place in the list: what `after` and `before` take.
+    cursor: String,
+    /// The image.
+    node: Image,
+    /// How it reached the namespace.
+    via: Availability,
+}
+
+pub(super) struct ImageSource(selector::Source);
+
+/// What an answer has from one registry.
+#[Object]
+impl ImageSource {
+    /// The registry.
+    async fn registry(&self) -> Registry {
+        Registry(self.0.registry.clone())
+    }
+
+    /// Whether what is shown of it is of now.
+    async fn state(&self) -> SourceState {
+        self.0.state.into()
+    }
+
+    /// How old what is shown of it is; null when nothing is.
+    async fn as_of(&self) -> Option<DateTime> {
+        self.0.as_of.map(DateTime)
+    }
+
+    /// How many of its spaces the answer draws on.
+    async fn spaces(&self) -> i32 {
+        int(self.0.n_spaces)
+    }
+
+    /// How many images the answer has from it, on all pages.
+    async fn images(&self) -> i32 {
+        int(self.0.n_images)
+    }
+
+    /// Why it is not current; null when it is.
+    async fn error(&self) -> Option<&str> {
+        self.0.error.as_deref()
+    }
+}
+
+#[derive(Default)]
+pub(super) struct AvailableImageQuery;
+
+#[Object]
+impl AvailableImageQuery {
+    /// The image selector: every image that may be deployed into a namespace, from every registry, in one list.
+    /// Members of the namespace's workspace see all of it; everybody else sees the public part.
+    #[graphql(complexity = "10 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 2")]
+    #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
+    async fn available_images(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The namespace. It need not be known to Fairway: then only public images are available.")]
+        namespace: NamespaceKey,
+        #[graphql(desc = "Words that must all occur in the reference, whatever their case.")] search: Option<String>,
+        #[graphql(desc = "Narrows the list.")] filter: Option<ImageFilter>,
+        #[graphql(desc = "REFERENCE ASC unless given, or RELEVANCE when `search` is given.")] order_by: Option<
+            ImageOrder,
+        >,
+        #[graphql(desc = "Rows from the start; 20 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
+    ) -> Result<AvailableImageConnection> {
+        let page = PageArgs::parse(first, after, last, before)?;
+        select(ctx, namespace.parse()?, SelectorArgs { search, filter, order_by, page }).await
+    }
+
+    /// Finds one image by its reference, as the namespace would see it: null when it is not available there. A tag or
+    /// digest is read over, not looked up: `Image.artifact` does that.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn available_image(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The namespace.")] namespace: NamespaceKey,
+        #[graphql(desc = "`host/space/repository`, with or without tag or digest.")] reference: String,
+    ) -> Option<Result<AvailableImageEdge>> {
+        let found = async {
+            let (key, reference) = (namespace.parse()?, ImageReference::parse(&reference)?);
+            service::image::find_available(ctx.cx(), &key, &reference).await
+        };
+        match found.await {
+            Err(error) => Some(Err(error.into())),
+            Ok(found) => {
+                found.map(|(image, via, cursor)| Ok(AvailableImageEdge { cursor, node: Image(image), via: via.into() }))
+            }
+        }
+    }
+}
+
+/// What a selector is asked for.
+pub(super) struct SelectorArgs {
+    pub(super) search: Option<String>,
+    pub(super) filter: Option<ImageFilter>,
+    pub(super) order_by: Option<ImageOrder>,
+    pub(super) page: Window,
+}
+
+/// One page of the namespace's selector. What it reaches and the images of each space come by the request's loaders.
+pub(super) async fn select(
+    ctx: &Context<'_>,
+    namespace: name::NamespaceKey,
+    args: SelectorArgs,
+) -> Result<AvailableImageConnection> {
+    let search = search_of(args.search.as_deref())?;
+    let order = catalog_order(args.order_by, search.is_some())?;
+    let filter = args.filter.unwrap_or_default();
+    let filter = Filter {
+        via: filter.via.map(|via| via.into_iter().map(service::Availability::from).collect()),
+        registry: filter.registry_id.map(|id| id::registry(&id, "registryId")).transpose()?,
+        space: filter.space_id.map(|id| id::space(&id, "spaceId")).transpose()?,
+    };
+    let sight = ctx.cx().sight().await?;
+    let version = sight.directory().epoch.version();
+    let loaders = ctx.loaders();
+    let reach = loaders.reach.load_one(ReachKey { version, namespace }).await?.unwrap_or_default();
+    let keys = reach.iter().map(|reach| ImagesKey { version, space: reach.space.id });
+    let mut images = loaders.images.load_many(keys).await?;
+    let known: Vec<service::Reach> = reach
+        .iter()
+        .filter(|reach| images.contains_key(&ImagesKey { version, space: reach.space.id }))
+        .cloned()
+        .collect();
+    let loaded =
+        known.iter().filter_map(|reach| images.remove(&ImagesKey { version, space: reach.space.id })).collect();
+    let selection = Selection::new(sight, &known, loaded, &filter, search);
+    let (rows, has_previous, has_next) = cut(&selection, order, &args.page)?;
+    let edge = |(cursor, row)| {
+        let (image, via) = selection.image(row);
+        AvailableImageEdge { cursor, node: Image(image), via: via.into() }
+    };
+    let edges = rows.into_iter().map(edge).collect();
+    Ok(AvailableImageConnection { edges, has_previous, has_next, selection })
+}
+
+/// Rows with their cursors, and whether there are more before and after.
+type Cut = (Vec<(String, Row)>, bool, bool);
+
+/// One page of images, ordered, with its cursors.
+pub(super) fn cut(selection: &Selection, order: Order, page: &Window) -> std::result::Result<Cut, Error> {
+    let found = selection.page(order, page)?;
+    let rows = found.rows.iter().map(|row| (selection.cursor(*row, order), *row)).collect();
+    Ok((rows, found.has_previous, found.has_next))
+}
+
+/// The words of a search; none when blank.
+pub(super) fn search_of(text: Option<&str>) -> std::result::Result<Option<Search>, Error> {
+    match text {
+        None => Ok(None),
+        Some(text) => Search::parse(text).map_err(|error| Error::invalid("search", error.to_string())),
+    }
+}
+
+pub(super) fn catalog_order(order_by: Option<ImageOrder>, has_search: bool) -> std::result::Result<Order, Error> {
+    let default = if has_search { ImageOrderField::Relevance } else { ImageOrderField::Reference };
+    let order_by = order_by.unwrap_or(ImageOrder { field: default, direction: OrderDirection::Asc });
+    let desc = order_by.direction == OrderDirection::Desc;
+    match order_by.field {
+        ImageOrderField::Reference if desc => Ok(Order::ReferenceDesc),
+        ImageOrderField::Reference => Ok(Order::ReferenceAsc),
+        ImageOrderField::UpdatedAt => Ok(Order::UpdatedAt { desc }),
+        ImageOrderField::PullCount => Ok(Order::PullCount { desc }),
+        // Best first, whatever the direction: nobody looks for what matches worst.
+        ImageOrderField::Relevance if has_search => Ok(Order::Relevance { desc: true }),
+        ImageOrderField::Relevance => {
+            Err(Error::invalid("orderBy", "RELEVANCE orders by how well an image matches `search`: give one"))
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Object identification: anything of the graph by its global id.
+
+use async_graphql::{Context, ID, Interface, Object};
+
+use super::ContextExt;
+use super::binding::SpaceBinding;
+use super::error::Result;
+use super::id::NodeId;
+use super::image::Image;
+use super::namespace::Namespace;
+use super::registry::Registry;
+use super::space::Space;
+use super::workspace::Workspace;
+use crate::service::{self, Cx, Error};
+
+/// Anything with a global id.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Opaque, unique in the whole graph, and stable for ever."))]
+pub(super) enum Node {
+    Registry(Registry),
+    Space(Space),
+    SpaceBinding(SpaceBinding),
+    Workspace(Workspace),
+    Namespace(Namespace),
+    Image(Image),
+}
+
+/// Ids in one `nodes` query.
+const MAX_IDS: usize = 100;
+
+#[derive(Default)]
+pub(super) struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// The object of this id: null when there is none, or when you may not see it.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "As some `id` field gave it.")] id: ID,
+    ) -> Option<Result<Node>> {
+        find(ctx.cx(), &id).await.map_err(Into::into).transpose()
+    }
+
+    /// The objects of these ids, in the same order and number; null for each that there is not, or that you may not
+    /// see.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "At most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Result<Node>>>> {
+        if ids.len() > MAX_IDS {
+            return Err(Error::invalid("ids", format!("at most {MAX_IDS} ids at a time")).into());
+        }
+        let found = ids.iter().map(|id| async move { find(ctx.cx(), id).await.map_err(Into::into).transpose() });
+        Ok(futures_util::future::join_all(found).await)
+    }
+}
+
+async fn find(cx: &Cx, id: &ID) -> std::result::Result<Option<Node>, Error> {
+    Ok(match NodeId::parse(id) {
+        None => None,
+        Some(NodeId::Registry(id)) => service::registry::find(cx, id).await?.map(|found| Registry(found).into()),
+        Some(NodeId::Space(id)) => service::space::find(cx, id).await?.map(|found| Space(found).into()),
+        Some(NodeId::Binding(id)) => service::binding::find(cx, id).await?.map(|found| SpaceBinding(found).into()),
+        Some(NodeId::Workspace(id)) => service::workspace::find(cx, id).await?.map(|found| Workspace(found).into()),
+        Some(NodeId::Namespace(id)) => service::namespace::find(cx, id).await?.map(|found| Namespace(found).into()),
+        Some(NodeId::Image { space, repository }) => {
+            service::image::find(cx, space, &repository).await?.map(|found| Image(found).into())
+        }
+    })
+}

@@ -1,0 +1,89 @@
+//! From the graph's answer to an HTTP response. Here, and nowhere else, errors that async-graphql makes by itself get their
+//! code; the graph's own errors come with theirs.
+
+use async_graphql::{Response as Answer, ServerError, Value};
+use axum::{http::StatusCode, response::Response};
+use tracing::error;
+
+use super::super::{
+    RequestId,
+    accept::MediaType,
+    fault::{answer, errors_alone, is_retryable},
+};
+
+/// A document can be wrong in thousands of places; the first few are enough to mend it.
+const MAX_REQUEST_ERRORS: usize = 20;
+
+pub(super) fn into_response(mut reply: Answer, media_type: MediaType, id: &RequestId, has_variables: bool) -> Response {
+    let is_request_error = is_request_error(&reply);
+    if is_request_error {
+        reply.errors.truncate(MAX_REQUEST_ERRORS);
+    }
+    for error in &mut reply.errors {
+        complete(error, id, has_variables);
+    }
+    let (status, body) = if is_request_error {
+        let status = match media_type {
+            MediaType::GraphqlResponse => StatusCode::BAD_REQUEST,
+            MediaType::Json => StatusCode::OK,
+        };
+        (status, errors_alone(&reply.errors))
+    } else {
+        (StatusCode::OK, serde_json::to_vec(&reply).expect("an answer is plain JSON"))
+    };
+    let mut response = answer(status, media_type, body);
+    response.headers_mut().extend(reply.http_headers);
+    response
+}
+
+/// Whether the document was refused before any field of it was executed.
+fn is_request_error(reply: &Answer) -> bool {
+    let is_refused = reply.errors.iter().all(|error| error.path.is_empty());
+    reply.data == Value::Null && !reply.errors.is_empty() && is_refused
+}
+
+fn complete(error: &mut ServerError, id: &RequestId, has_variables: bool) {
+    let given = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    let code = match given {
+        Some(Value::String(code)) => code.clone(),
+        _ => classify(error, has_variables).to_owned(),
+    };
+    if given.is_none() && code == "INTERNAL_SERVER_ERROR" {
+        error!(error = error.message, "A field failed in a way that has no code");
+        "internal error".clone_into(&mut error.message);
+    }
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("retryable").is_none() {
+        extensions.set("retryable", is_retryable(&code));
+    }
+    extensions.set("code", code);
+    extensions.set("requestId", id.0.as_str());
+}
+
+/// The code of an error that has none, which async-graphql made. It tells its errors apart by their text alone; the version
+/// is pinned, and tests run each of these.
+fn classify(error: &ServerError, has_variables: bool) -> &'static str {
+    let starts_with = |texts: &[&str]| texts.iter().any(|text| error.message.starts_with(text));
+    let is_bad_value = starts_with(&["Invalid value for argument", "Failed to parse \"", "Expected input type \""]);
+    let is_request_error = error.path.is_empty();
+    if is_request_error
+        && starts_with(&[
+            "Query is too complex",
+            "Query is nested too deep",
+            "The recursion depth of the query",
+            "The amount of aliases",
+            "The number of directives",
+        ])
+    {
+        "QUERY_TOO_COMPLEX"
+    } else if is_request_error && starts_with(&["Subscriptions are not supported"]) {
+        "UNSUPPORTED"
+    } else if is_bad_value && (has_variables || !is_request_error) {
+        // The same text stands for a bad literal, which is the document's fault, and for a bad variable.
+        "BAD_USER_INPUT"
+    } else if is_request_error {
+        "GRAPHQL_VALIDATION_FAILED"
+    } else {
+        "INTERNAL_SERVER_ERROR"
+    }
+}

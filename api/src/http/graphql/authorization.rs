@@ -1,0 +1,27 @@
+//! The `Authorization` header.
+
+use axum::http::{HeaderMap, header};
+
+use super::Fault;
+use crate::auth::{Verifier, Viewer};
+
+/// The viewer whom the header names; none without the header. A bad token is refused even where none would do: its owner
+/// is better told.
+pub(super) fn viewer(headers: &HeaderMap, verifier: &Verifier) -> Result<Option<Viewer>, Fault> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, another) = (values.next(), values.next());
+    let Some(value) = value else { return Ok(None) };
+    if another.is_some() {
+        return Err(Fault::unauthenticated("there is more than one Authorization header"));
+    }
+    let token = value.to_str().ok().and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
+        // RFC 9110: schemes are case-insensitive.
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let token = token.ok_or_else(|| Fault::unauthenticated("the Authorization header must be `Bearer <token>`"))?;
+    verifier.verify(token).map(Some).map_err(|error| Fault::unauthenticated(error.to_string()))
+}
+
+pub(super) fn missing() -> Fault {
+    Fault::unauthenticated("a token is needed, as `Authorization: Bearer <token>`")
+}

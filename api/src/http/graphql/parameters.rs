@@ -1,0 +1,107 @@
+//! The parameters of a GraphQL request, out of a body or a query string. Shapes are checked strictly: what is not
+//! understood is refused, not ignored.
+
+use std::collections::HashMap;
+
+use async_graphql::{Extensions, Request, Variables};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::Fault;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Parameters {
+    query: Value,
+    operation_name: Value,
+    variables: Value,
+    extensions: Value,
+}
+
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Fault> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, charset)) if name.eq_ignore_ascii_case("charset") => {
+            charset.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    if is_json && is_utf8 {
+        return Ok(());
+    }
+    let message = "the body must be application/json in UTF-8";
+    Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_USER_INPUT", message))
+}
+
+/// Why a body could not be read, by the status that axum gives to it.
+pub(super) fn unreadable(status: StatusCode, limit_bytes: usize) -> Fault {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        let message = format!("the body is longer than {limit_bytes} bytes");
+        return Fault::new(status, "BAD_USER_INPUT", message);
+    }
+    Fault::malformed("the body could not be read to its end")
+}
+
+pub(super) fn from_json(body: &[u8]) -> Result<Request, Fault> {
+    let parameters = match serde_json::from_slice(body) {
+        Ok(Value::Object(parameters)) => parameters,
+        Ok(Value::Array(_)) => {
+            return Err(Fault::malformed("batches are not supported: send one request at a time"));
+        }
+        Ok(_) => return Err(Fault::malformed("the body must be a JSON object")),
+        Err(_) => return Err(Fault::malformed("the body is not well-formed JSON")),
+    };
+    let parameters = Parameters::deserialize(Value::Object(parameters));
+    parameters.map_err(|_| Fault::malformed("the body must be a JSON object"))?.into_request()
+}
+
+pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
+    let mut given = HashMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if given.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+            return Err(Fault::malformed(format!("`{name}` is given twice")));
+        }
+    }
+    let mut text = |name| given.remove(name).map_or(Value::Null, Value::String);
+    let (query, operation_name) = (text("query"), text("operationName"));
+    let mut json = |name: &str| match given.remove(name).filter(|text| !text.is_empty()) {
+        None => Ok(Value::Null),
+        Some(text) => {
+            serde_json::from_str(&text).map_err(|_| Fault::malformed(format!("`{name}` is not well-formed JSON")))
+        }
+    };
+    let (variables, extensions) = (json("variables")?, json("extensions")?);
+    Parameters { query, operation_name, variables, extensions }.into_request()
+}
+
+impl Parameters {
+    fn into_request(self) -> Result<Request, Fault> {
+        let Value::String(query) = self.query else {
+            return Err(Fault::malformed("`query` must be a string"));
+        };
+        let mut request = Request::new(query);
+        request.operation_name = match self.operation_name {
+            Value::Null => None,
+            // Some clients send an empty name for none.
+            Value::String(name) => Some(name).filter(|name| !name.is_empty()),
+            _ => return Err(Fault::malformed("`operationName` must be a string")),
+        };
+        request.variables = Variables::from_json(Value::Object(object("variables", self.variables)?));
+        let extensions = object("extensions", self.extensions)?;
+        let extensions = serde_json::from_value(Value::Object(extensions));
+        request.extensions = Extensions(extensions.map_err(|_| Fault::malformed("`extensions` must be an object"))?);
+        Ok(request)
+    }
+}
+
+fn object(name: &str, value: Value) -> Result<Map<String, Value>, Fault> {
+    match value {
+        Value::Null => Ok(Map::new()),
+        Value::Object(object) => Ok(object),
+        _ => Err(Fault::malformed(format!("`{name}` must be an object"))),
+    }
+}

@@ -1,0 +1,62 @@
+//! What of the configuration concerns HTTP.
+
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use secrecy::SecretString;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::request_id;
+use crate::{
+    config::{Config, Introspection},
+    graphql::limits::Limits,
+};
+
+/// How long a browser may keep the answer to a preflight.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For one request, from its first byte read to its answer.
+    pub request_timeout: Duration,
+    pub body_limit_bytes: usize,
+    /// Origins, or `*` alone; empty: no browser of another origin may call.
+    pub cors_origins: Vec<String>,
+    pub introspection: Introspection,
+    pub limits: Limits,
+    /// A token to fill in on the `GraphiQL` page, for callers from this machine alone.
+    pub dev_token: Option<SecretString>,
+}
+
+impl From<&Config> for Settings {
+    fn from(config: &Config) -> Self {
+        Self {
+            request_timeout: config.request_timeout,
+            body_limit_bytes: config.body_limit_bytes,
+            cors_origins: config.cors_origins.clone(),
+            introspection: config.introspection,
+            limits: Limits::default(),
+            dev_token: config.dev.as_ref().map(|dev| dev.token.clone()),
+        }
+    }
+}
+
+impl Settings {
+    pub(super) fn cors(&self) -> Option<CorsLayer> {
+        let origins = match self.cors_origins.as_slice() {
+            [] => return None,
+            [origin] if origin == "*" => AllowOrigin::any(),
+            // Origins were checked when they were configured; one that is no header value can match no browser's.
+            origins => AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok())),
+        };
+        let request_id = HeaderName::from_static(request_id::HEADER);
+        Some(
+            CorsLayer::new()
+                .allow_origin(origins)
+                .allow_methods([Method::GET, Method::POST])
+                .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, request_id.clone()])
+                .expose_headers([request_id, header::WWW_AUTHENTICATE])
+                .max_age(PREFLIGHT_MAX_AGE),
+        )
+    }
+}
