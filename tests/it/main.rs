@@ -1,1 +1,4 @@
-//! Fairway.
+//! The black-box tests.
+
+mod recordings;
+mod simulated_harbor;

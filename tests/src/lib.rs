@@ -1,1 +1,3 @@
-//! Fairway.
+//! What Fairway is tested with.
+
+pub mod harbor;
