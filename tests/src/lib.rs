@@ -1,3 +1,11 @@
-//! What Fairway is tested with.
+//! What Fairway is tested and shown with: a simulated Harbor, a real Docker Registry, a gateway in process, and the demo.
+//!
+//! Everything here talks to the gateway as a client would: over HTTP, in the words of the graph.
+//! It knows `api` by its configuration and by [`api::start`] alone.
 
+pub mod database;
+pub mod demo;
+pub mod docker_registry;
+pub mod gateway;
 pub mod harbor;
+pub mod program;

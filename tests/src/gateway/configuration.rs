@@ -1,0 +1,43 @@
+//! A configuration for a gateway in process: as a small installation would have it, on a free port, with a key of its own.
+
+use std::{net::SocketAddr, time::Duration};
+
+use api::{
+    auth::{ClaimNames, JwtConfig, JwtKey},
+    config::{Config, Introspection, Key, LogFormat},
+};
+use secrecy::SecretString;
+
+/// 32 bytes that never change, so that a gateway started again can read what it sealed.
+const ENCRYPTION_KEY: &str = "ZmFpcndheS1mYWlyd2F5LWZhaXJ3YXktZmFpcndheSE=";
+
+/// The defaults of the command line, but for where things are.
+///
+/// # Panics
+/// When the secret is shorter than 32 bytes.
+#[must_use]
+pub fn configuration(database_url: SecretString, jwt_secret: &str) -> Config {
+    Config {
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        database_url,
+        jwt: JwtConfig {
+            key: JwtKey::from_secret(&SecretString::from(jwt_secret)).expect("the secret is long enough"),
+            issuer: None,
+            audience: None,
+            claims: ClaimNames::default(),
+        },
+        encryption_keys: vec![Key::from_base64(ENCRYPTION_KEY).expect("the key is 32 bytes in base64")],
+        sync_interval: Duration::from_secs(60),
+        upstream_timeout: Duration::from_secs(10),
+        cors_origins: Vec::new(),
+        introspection: Introspection::Authenticated,
+        max_depth: 20,
+        max_complexity: 20_000,
+        request_timeout: Duration::from_secs(30),
+        body_limit_bytes: 1024 * 1024,
+        migrates: true,
+        log: "info".to_owned(),
+        log_format: LogFormat::Text,
+        dev: None,
+    }
+}
