@@ -76,7 +76,9 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let catalog = Arc::new(Catalog::new());
     let sync = Sync::new(storage.clone(), upstream.clone(), vault.clone(), catalog, config.sync_interval);
     let n_images = sync.recall().await?;
-    let service = Service::new(storage.clone(), sync.clone(), upstream, vault, config.upstream_timeout);
+    // A request that waited for registries must still have time to answer with what the others said.
+    let patience = config.upstream_timeout.min(config.request_timeout * 9 / 10);
+    let service = Service::new(storage.clone(), sync.clone(), upstream, vault, patience);
     let bounds = Bounds { max_depth: config.max_depth, max_complexity: config.max_complexity };
     let graph = Graph::new(service.clone(), bounds);
 
