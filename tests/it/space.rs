@@ -223,3 +223,21 @@ async fn a_workspace_admin_rules_the_spaces_of_the_own_registry_alone() {
     lead.set_public(&world.space("pay").await, true).await.refused("NOT_FOUND");
     create(&world.gateway.as_member("payments", "admin"), &world.own, "extra", false).await.refused("NOT_FOUND");
 }
+
+#[tokio::test]
+async fn a_space_made_while_its_registry_is_removed_is_said_to_be_there() {
+    let world = World::start().await;
+    world.harbor.clear_requests();
+    world.harbor.pause();
+    let removing = async {
+        world.harbor.wait_for_requests(1).await;
+        let document = "mutation ($id: ID!) { removeRegistry(input: { id: $id, force: true }) { removedId } }";
+        world.admin.query(document, json!({ "id": world.main })).await.succeeded();
+        world.harbor.resume();
+    };
+    let (made, ()) = tokio::join!(create(&world.admin, &world.main, "late", false), removing);
+    made.refused("CONFLICT");
+    assert_eq!(made.field(), Some("registryId"));
+    assert!(made.text.contains("`late`"), "{}", made.text);
+    assert!(world.harbor.projects().iter().any(|(name, _)| name == "late"), "{:?}", world.harbor.projects());
+}

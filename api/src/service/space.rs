@@ -1,6 +1,6 @@
 //! Registry spaces: found, made, opened and closed, and removed.
 
-use ::entity::registry::Kind;
+use ::entity::registry::{self, Kind};
 use ::entity::space::{self, Visibility};
 use ::entity::{image, space_binding};
 use sea_orm::ActiveValue::Set;
@@ -101,6 +101,10 @@ pub async fn create(cx: &Cx, registry_id: Uuid, name: &str, public: bool) -> Res
             let client = act.client()?;
             let made = client.create_space(&name, public).await.map_err(|error| act.failed(error, Some("name")))?;
             let write = act.service.storage.write(Raises::Access).await?;
+            if registry::Entity::find_by_id(registry_id).one(write.tx()).await?.is_none() {
+                let message = format!("the registry was removed from Fairway meanwhile; it has the space `{name}` now");
+                return Err(Error::conflict_on("registryId", message));
+            }
             // A sweep may have seen it first.
             let seen = space::Entity::find()
                 .filter(space::Column::RegistryId.eq(registry_id))
