@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::entity::registry::Kind;
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use sea_orm::DbErr;
 use secrecy::SecretString;
@@ -15,11 +16,13 @@ use tracing::info;
 use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Config;
-use crate::graphql::{Bounds, Graph};
-use crate::http::{self, HttpState, Ready};
-use crate::service::Service;
+use crate::graphql::{self, Bounds, Graph};
+use crate::http::{self, HttpState, Notification, Ready, Received, WebhookKind, Webhooks};
+use crate::metrics::{Metrics, Reading};
+use crate::mirror::Mirror;
+use crate::service::{Service, webhook};
 use crate::storage::Storage;
-use crate::sync::Sync;
+use crate::sync::{self, Sync};
 use crate::upstream::{self, Upstream};
 use crate::vault::Vault;
 
@@ -57,6 +60,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A gateway that serves.
 pub struct Running {
     address: SocketAddr,
+    metrics_address: Option<SocketAddr>,
     storage: Storage,
     service: Service,
     stop: oneshot::Sender<()>,
@@ -73,18 +77,28 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     }
     let upstream = Upstream::new(upstream::Settings { timeout: config.upstream_timeout, ..Default::default() });
     let vault = Arc::new(Vault::new(&config.encryption_keys));
-    let catalog = Arc::new(Catalog::new());
-    let sync = Sync::new(storage.clone(), upstream.clone(), vault.clone(), catalog, config.sync_interval);
-    let n_images = sync.recall().await?;
+    let mirror = Mirror::new(storage.clone());
+    let metrics = metrics(&storage, &mirror, &upstream);
+    // What was known is in memory before anything is served.
+    let n_images = mirror.current().await?.catalog.images();
+    let settings = sync::Settings {
+        interval: config.sync_interval,
+        patience: config.upstream_timeout / 2,
+        public_url: config.public_url.clone(),
+        webhook_path: |registry| graphql::webhook_path(Kind::Harbor, registry),
+    };
+    let sync = Sync::new(storage.clone(), mirror.clone(), upstream.clone(), vault.clone(), metrics.clone(), settings);
     // A request that waited for registries must still have time to answer with what the others said.
     let patience = config.upstream_timeout.min(config.request_timeout * 9 / 10);
-    let service = Service::new(storage.clone(), sync.clone(), upstream, vault, patience);
+    let service = Service::new(storage.clone(), mirror, sync.clone(), upstream, vault, patience);
     let bounds = Bounds { max_depth: config.max_depth, max_complexity: config.max_complexity };
     let graph = Graph::new(service.clone(), bounds);
 
-    let listener = TcpListener::bind(config.listen).await;
-    let listener = listener.map_err(|source| Error::Listen { address: config.listen, source })?;
-    let address = listener.local_addr().map_err(Error::Serve)?;
+    let (listener, address) = listen(config.listen).await?;
+    let (metrics_listener, metrics_address) = match config.metrics_listen {
+        Some(address) => listen(address).await.map(|(listener, address)| (Some(listener), Some(address)))?,
+        None => (None, None),
+    };
     let router = http::router(HttpState {
         graph,
         verifier: Arc::new(Verifier::new(&config.jwt)),
@@ -96,19 +110,36 @@ pub async fn start(config: Config) -> Result<Running, Error> {
                 async move { service.is_ready().await }
             }
         }),
+        webhooks: Webhooks::new({
+            let service = service.clone();
+            move |notification| {
+                let service = service.clone();
+                async move { receive(&service, notification).await }
+            }
+        }),
+        metrics: metrics.clone(),
     });
     let (stop, stopped) = oneshot::channel::<()>();
     // A sender that is dropped without a word means the same: nobody holds the gateway any more.
     let stopped: Shared<BoxFuture<'static, ()>> = stopped.map(|_| ()).boxed().shared();
     let background = tokio::spawn(sync.run(stopped.clone()));
     let server = tokio::spawn(async move {
-        let served = http::serve(listener, router, stopped).await;
+        let main = http::serve(listener, router, stopped.clone());
+        let served = match metrics_listener {
+            Some(listener) => {
+                tokio::try_join!(main, http::serve(listener, http::metrics_router(metrics), stopped)).map(|_| ())
+            }
+            None => main.await,
+        };
         // It ends with the same word.
         let _ = background.await;
         served.map_err(Error::Serve)
     });
     info!(%address, images = n_images, "Fairway serves");
-    Ok(Running { address, storage, service, stop, server })
+    if let Some(address) = metrics_address {
+        info!(metrics.address = %address, "Metrics are served apart");
+    }
+    Ok(Running { address, metrics_address, storage, service, stop, server })
 }
 
 impl Running {
@@ -117,9 +148,19 @@ impl Running {
         self.address
     }
 
+    /// Where metrics are served, if not there.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+
     /// SQL statements executed so far.
     pub fn statements(&self) -> u64 {
         self.storage.statements()
+    }
+
+    /// Answers given again, instead of being made anew, so far.
+    pub fn reused_answers(&self) -> u64 {
+        self.service.reused_answers()
     }
 
     /// Ends it in good order: answers under way are finished first, and acts on registries whose askers have gone.
@@ -130,6 +171,53 @@ impl Running {
         self.service.finish(PATIENCE).await;
         self.storage.close().await?;
         ended
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error> {
+    let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
+    let address = listener.local_addr().map_err(Error::Serve)?;
+    Ok((listener, address))
+}
+
+/// The counters, and what they read from the parts that count for themselves.
+fn metrics(storage: &Storage, mirror: &Mirror, upstream: &Upstream) -> Metrics {
+    let of_catalog = |read: fn(&Catalog) -> usize| {
+        let mirror = mirror.clone();
+        move || mirror.newest().map_or(0, |directory| read(&directory.catalog) as u64)
+    };
+    let of_upstream = |read: fn(&Upstream) -> u64| {
+        let upstream = upstream.clone();
+        move || read(&upstream)
+    };
+    let statements = storage.clone();
+    Metrics::builder()
+        .reading(Reading::SqlStatements, move || statements.statements())
+        .reading(Reading::UpstreamRequests, of_upstream(Upstream::requests))
+        .reading(Reading::UpstreamFailures, of_upstream(Upstream::failures))
+        .reading(Reading::CatalogImages, of_catalog(Catalog::images))
+        .reading(Reading::CatalogSpaces, of_catalog(Catalog::len))
+        .reading(Reading::CatalogBytes, of_catalog(Catalog::heap_bytes))
+        .build()
+}
+
+/// Hands a notification on to those who can tell where it is from.
+async fn receive(service: &Service, notification: Notification) -> Received {
+    let Some(registry) = graphql::registry_key(&notification.registry) else { return Received::Unknown };
+    let kind = match notification.kind {
+        WebhookKind::Harbor => Kind::Harbor,
+        WebhookKind::Docker => Kind::DockerRegistry,
+    };
+    let authorization = notification.authorization.unwrap_or_default();
+    match webhook::receive(service, kind, registry, &authorization, &notification.body).await {
+        Ok(webhook::Received::Accepted) => Received::Accepted,
+        Ok(webhook::Received::Unauthorized) => Received::Unauthorized,
+        Ok(webhook::Received::Malformed(what)) => Received::Malformed(what.to_owned()),
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(registry.id = %registry, error, "A notification could not be looked into");
+            Received::Failed
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The images known of each space, in memory.
 //!
-//! Owns: immutable [`Snapshot`]s, one for each space; the [`Catalog`] that holds the newest of each; and the
-//! [`Selection`], which shows several of them as one list: without duplicates, searched, ordered and paged by keyset
-//! [`Cursor`]s, so that page 1,000 costs what page 1 costs.
+//! Owns: immutable [`Snapshot`]s, one for each space; the [`Catalog`] that holds them at one moment; the [`Selection`],
+//! which shows several of them as one list: without duplicates, searched, ordered and paged by keyset [`Cursor`]s, so
+//! that page 1,000 costs what page 1 costs; and the [`Union`] of a selection that many readers share and one of a few.
 //!
 //! Deliberately knows nothing of permissions, of SQL and of registries. Whoever makes a [`Selection`] has already
 //! decided which spaces its reader may see, and nothing outside those [`Part`]s can influence a page, a count or a
@@ -30,11 +30,12 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod union;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::fmt;
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 pub use cursor::{Cursor, CursorError};
@@ -43,90 +44,78 @@ pub use page::{Page, Query};
 pub use search::{Search, SearchTooLong};
 pub use selection::{Counts, Part, Row, Selection};
 pub use snapshot::{Changes, Image, ImageData, Snapshot};
+pub use union::Union;
 
-/// What is known of one space, and since when.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// The images.
-    pub snapshot: Arc<Snapshot>,
-    /// When the registry last confirmed them.
-    pub as_of: DateTime<Utc>,
-}
+/// Enough that a change copies little, few enough that a copy of all is cheap.
+const SHELVES: usize = 256;
 
-/// The newest snapshot of each space, by the space's id.
-///
-/// Readers share a lock that is held for a few look-ups and never while a snapshot is built, read or dropped. What
-/// they take out is theirs: a replaced snapshot lives until its last reader is done.
-#[derive(Debug, Default)]
+type Shelf = HashMap<Uuid, Arc<Snapshot>>;
+
+/// The snapshot of each space that was ever read, by the space's id, at one moment. Never changed: [`Catalog::with`]
+/// gives the next one, which shares with this one what stays.
+#[derive(Clone, PartialEq)]
 pub struct Catalog {
-    spaces: RwLock<HashMap<Uuid, Arc<Entry>>>,
+    shelves: Arc<[Arc<Shelf>]>,
 }
 
 impl Catalog {
-    /// An empty catalog.
-    pub fn new() -> Self {
-        Self::default()
+    /// The images of `space`; `None` when they were never read, which is not the same as a space without images.
+    pub fn get(&self, space: Uuid) -> Option<&Arc<Snapshot>> {
+        self.shelves[shelf_of(space)].get(&space)
     }
 
-    /// What is known of `space`; `None` when nothing was loaded, which is not the same as a space without images.
-    pub fn get(&self, space: Uuid) -> Option<Arc<Entry>> {
-        self.read().get(&space).cloned()
+    /// This catalog with other snapshots for some spaces; `None` forgets one.
+    pub fn with(&self, changes: impl IntoIterator<Item = (Uuid, Option<Arc<Snapshot>>)>) -> Self {
+        let mut shelves: Vec<Arc<Shelf>> = self.shelves.to_vec();
+        for (space, snapshot) in changes {
+            let shelf = Arc::make_mut(&mut shelves[shelf_of(space)]);
+            match snapshot {
+                Some(snapshot) => shelf.insert(space, snapshot),
+                None => shelf.remove(&space),
+            };
+        }
+        Self { shelves: shelves.into() }
     }
 
-    /// [`Catalog::get`] for many spaces under one lock: the answers stand in the order of the ids, and belong to the
-    /// same moment.
-    pub fn get_many(&self, spaces: &[Uuid]) -> Vec<Option<Arc<Entry>>> {
-        let held = self.read();
-        spaces.iter().map(|space| held.get(space).cloned()).collect()
-    }
-
-    /// Puts `entry` in the place of what was known of `space`, and gives that back, so that a large snapshot is
-    /// dropped outside the lock. The last writer wins: deciding which of two is newer is the caller's, who knows
-    /// their versions.
-    pub fn replace(&self, space: Uuid, entry: Entry) -> Option<Arc<Entry>> {
-        let entry = Arc::new(entry);
-        self.write().insert(space, entry)
-    }
-
-    /// Forgets `space`, and gives back what was known of it.
-    pub fn remove(&self, space: Uuid) -> Option<Arc<Entry>> {
-        self.write().remove(&space)
-    }
-
-    /// Forgets the spaces for which `keep` is false. What is forgotten is dropped outside the lock.
-    pub fn retain(&self, keep: impl Fn(Uuid) -> bool) {
-        let gone: Vec<Uuid> = self.read().keys().filter(|space| !keep(**space)).copied().collect();
-        let forgotten: Vec<_> = gone.into_iter().filter_map(|space| self.remove(space)).collect();
-        drop(forgotten);
-    }
-
-    /// Forgets everything, for a process that must load anew.
-    pub fn clear(&self) {
-        let forgotten = std::mem::take(&mut *self.write());
-        drop(forgotten);
-    }
-
-    /// The number of spaces held.
+    /// The number of spaces.
     pub fn len(&self) -> usize {
-        self.read().len()
+        self.shelves.iter().map(|shelf| shelf.len()).sum()
     }
 
-    /// Whether no space is held.
+    /// Whether there is no space.
     pub fn is_empty(&self) -> bool {
-        self.read().is_empty()
+        self.len() == 0
     }
 
-    /// Bytes on the heap of all snapshots held, see [`Snapshot::heap_bytes`].
+    /// The number of images in all spaces.
+    pub fn images(&self) -> usize {
+        self.snapshots().map(|snapshot| snapshot.len()).sum()
+    }
+
+    /// Bytes on the heap of all snapshots, see [`Snapshot::heap_bytes`].
     pub fn heap_bytes(&self) -> usize {
-        self.read().values().map(|entry| entry.snapshot.heap_bytes()).sum()
+        self.snapshots().map(|snapshot| snapshot.heap_bytes()).sum()
     }
 
-    // A panic cannot leave the map half changed, so a poisoned lock is as good as a clean one.
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<Uuid, Arc<Entry>>> {
-        self.spaces.read().unwrap_or_else(PoisonError::into_inner)
+    fn snapshots(&self) -> impl Iterator<Item = &Arc<Snapshot>> {
+        self.shelves.iter().flat_map(|shelf| shelf.values())
     }
+}
 
-    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Uuid, Arc<Entry>>> {
-        self.spaces.write().unwrap_or_else(PoisonError::into_inner)
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { shelves: vec![Arc::default(); SHELVES].into() }
     }
+}
+
+/// Says how much, not what.
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Catalog").field("spaces", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// By the last byte of the id, which is random in every kind of id that is given.
+fn shelf_of(space: Uuid) -> usize {
+    usize::from(space.as_bytes()[15]) % SHELVES
 }

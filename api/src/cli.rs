@@ -152,6 +152,7 @@ mod tests {
         for line in [
             "fairway serve --dev --listen 127.0.0.1:0",
             "fairway serve --introspection always --log-format json",
+            "fairway serve --metrics-listen 127.0.0.1:9090 --public-url https://fairway.example",
             "fairway migrate up",
             "fairway migrate status --database-url sqlite://x.db",
             "fairway schema",

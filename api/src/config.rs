@@ -24,6 +24,10 @@ pub use crate::{auth::JwtConfig, vault::Key};
 #[derive(Clone, Debug)]
 pub struct Config {
     pub listen: SocketAddr,
+    /// Where `/metrics` is served, and nothing else; `listen` when there is none.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Where registries and browsers reach Fairway: `http` or `https`, a path perhaps, no slash at the end.
+    pub public_url: Option<String>,
     /// Secret, for it may hold a password.
     pub database_url: SecretString,
     /// Whether pending migrations are applied at start; if not, they keep Fairway from starting.

@@ -26,10 +26,14 @@ mod workspace;
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptySubscription, MergedObject, Request, Response, Schema};
+use bytes::Bytes;
 
+pub use self::id::{registry_key, webhook_path};
 use self::loader::Loaders;
 use crate::auth::Viewer;
 use crate::service::{Cx, Service};
+
+pub use crate::service::{Place, Question};
 
 /// Questions. Without a token, nothing but the schema itself is answered.
 #[derive(MergedObject, Default)]
@@ -62,6 +66,19 @@ pub struct Bounds {
     pub max_complexity: usize,
 }
 
+/// What came of a request.
+pub struct Executed {
+    pub answer: Response,
+    /// Where the answer may be put for those who ask the same; for a few there is such a place.
+    pub place: Option<Place>,
+}
+
+impl From<Response> for Executed {
+    fn from(answer: Response) -> Self {
+        Self { answer, place: None }
+    }
+}
+
 /// The schema, and what its resolvers ask.
 #[derive(Clone)]
 pub struct Graph {
@@ -75,16 +92,30 @@ impl Graph {
         Self { schema, service }
     }
 
+    /// The answer to a question that was answered before, where it is still the one.
+    pub async fn recall(&self, question: &Question) -> Option<Bytes> {
+        self.service.recall(question).await
+    }
+
     /// Runs one request for one viewer. Without a viewer nothing but introspection is answered.
-    pub async fn execute(&self, request: Request, viewer: Option<Viewer>, request_id: String) -> Response {
-        match viewer {
-            None => self.schema.execute(request.only_introspection()).await,
-            Some(viewer) => {
-                let cx = Arc::new(Cx::new(self.service.clone(), viewer, request_id));
-                let request = request.data(Loaders::new(cx.clone())).data(cx);
-                self.schema.execute(request).await
-            }
-        }
+    ///
+    /// `question` is the request as it came, where its answer may be given again: to whoever asks the same.
+    pub async fn execute(
+        &self,
+        request: Request,
+        viewer: Option<Arc<Viewer>>,
+        request_id: String,
+        question: Option<Question>,
+    ) -> Executed {
+        let Some(viewer) = viewer else {
+            return self.schema.execute(request.only_introspection()).await.into();
+        };
+        let cx = Arc::new(Cx::new(self.service.clone(), viewer, request_id));
+        let request = request.data(Loaders::new(cx.clone())).data(cx.clone());
+        let answer = self.schema.execute(request).await;
+        let question = question.filter(|_| answer.errors.is_empty() && answer.http_headers.is_empty());
+        let place = question.and_then(|question| question.place(&cx));
+        Executed { answer, place }
     }
 }
 
@@ -121,3 +152,6 @@ impl<'a> ContextExt<'a> for Context<'a> {
         self.data_unchecked::<Loaders>()
     }
 }
+
+#[cfg(test)]
+mod tests;

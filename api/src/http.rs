@@ -1,6 +1,6 @@
 //! The outside face: routes, the order of what surrounds them, and how a server runs and ends.
 //!
-//! GraphQL over HTTP is `graphql`'s. This module turns tokens into viewers by [`auth`](crate::auth) and hands documents to
+//! GraphQL over HTTP is `graphql`'s, what registries tell is `webhook`'s. This module turns tokens into viewers by [`auth`](crate::auth) and hands documents to
 //! the graph; it knows neither what is in the graph nor what a viewer may do there.
 
 mod accept;
@@ -8,21 +8,32 @@ mod fault;
 mod graphiql;
 mod graphql;
 mod health;
+mod metrics;
 mod panic;
 mod request_id;
 mod serve;
 mod settings;
+mod webhook;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
-use async_graphql::{Request, Response};
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use async_graphql::Request;
+use axum::{Router, body::Bytes, extract::Request as HttpRequest, middleware, response::Response, routing::get};
 use futures_util::{FutureExt, future::BoxFuture};
+use tower::{Service, ServiceBuilder};
 
-pub use self::{health::Ready, request_id::RequestId, serve::serve, settings::Settings};
+pub use self::{
+    health::Ready,
+    metrics::metrics_router,
+    request_id::RequestId,
+    serve::serve,
+    settings::Settings,
+    webhook::{Notification, Received, WebhookKind, Webhooks},
+};
 use crate::{
     auth::{Verifier, Viewer},
-    graphql::Graph,
+    graphql::{Executed, Graph, Question, limits::Documents},
+    metrics::Metrics,
 };
 
 /// What the routes need.
@@ -32,43 +43,103 @@ pub struct HttpState {
     pub verifier: Arc<Verifier>,
     pub settings: Settings,
     pub ready: Ready,
+    pub webhooks: Webhooks,
+    pub metrics: Metrics,
+}
+
+/// What answers every request.
+pub trait Site:
+    Service<HttpRequest, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> Site for S where
+    S: Service<HttpRequest, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
 }
 
 /// Every route of Fairway.
-pub fn router(state: HttpState) -> Router {
-    let HttpState { graph, verifier, settings, ready } = state;
-    let execute = move |request: Request, viewer: Option<Viewer>, request_id: String| {
-        let graph = graph.clone();
-        async move { graph.execute(request, viewer, request_id).await }.boxed()
-    };
-    routes(Edge { execute: Arc::new(execute), verifier, settings: Arc::new(settings), ready })
+pub fn router(state: HttpState) -> impl Site {
+    let HttpState { graph, verifier, settings, ready, webhooks, metrics } = state;
+    routes(Edge::new(graph, verifier, settings, ready, webhooks, metrics))
 }
 
-type Execute = dyn Fn(Request, Option<Viewer>, String) -> BoxFuture<'static, Response> + Send + Sync;
+/// The graph as the handlers see it, so that tests bring a small one.
+trait Answering: Send + Sync {
+    /// Looks for an answer that was given before.
+    fn recall<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Option<Bytes>>;
 
-/// The state as the handlers see it: the graph is something that executes, so that tests bring a small one.
-#[derive(Clone)]
+    fn execute(
+        &self,
+        request: Request,
+        viewer: Option<Arc<Viewer>>,
+        request_id: String,
+        question: Option<Question>,
+    ) -> BoxFuture<'_, Executed>;
+}
+
+impl Answering for Graph {
+    fn recall<'a>(&'a self, question: &'a Question) -> BoxFuture<'a, Option<Bytes>> {
+        Self::recall(self, question).boxed()
+    }
+
+    fn execute(
+        &self,
+        request: Request,
+        viewer: Option<Arc<Viewer>>,
+        request_id: String,
+        question: Option<Question>,
+    ) -> BoxFuture<'_, Executed> {
+        Self::execute(self, request, viewer, request_id, question).boxed()
+    }
+}
+
+/// The state as the handlers see it.
 struct Edge {
-    execute: Arc<Execute>,
+    graph: Box<dyn Answering>,
     verifier: Arc<Verifier>,
-    settings: Arc<Settings>,
+    documents: Documents,
+    settings: Settings,
     ready: Ready,
+    webhooks: Webhooks,
+    metrics: Metrics,
 }
 
-fn routes(edge: Edge) -> Router {
-    let mut router = Router::new()
+impl Edge {
+    fn new(
+        graph: impl Answering + 'static,
+        verifier: Arc<Verifier>,
+        settings: Settings,
+        ready: Ready,
+        webhooks: Webhooks,
+        metrics: Metrics,
+    ) -> Self {
+        let documents = Documents::new(settings.limits);
+        Self { graph: Box::new(graph), verifier, documents, settings, ready, webhooks, metrics }
+    }
+}
+
+fn routes(edge: Edge) -> impl Site {
+    let cors = edge.settings.cors();
+    let router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .merge(graphiql::assets())
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))
-        .with_state(edge.clone())
-        .layer(DefaultBodyLimit::max(edge.settings.body_limit_bytes))
-        .layer(middleware::from_fn(panic::catch));
-    if let Some(cors) = edge.settings.cors() {
-        router = router.layer(cors);
+        .merge(webhook::routes());
+    let (metrics, serves_metrics) = (edge.metrics.clone(), edge.settings.serves_metrics);
+    let mut router = router.with_state(Arc::new(edge));
+    if serves_metrics {
+        router = router.merge(metrics_router(metrics.clone()));
     }
-    // Outermost, so that every answer has an id and every line that is logged on the way has it too.
-    router.layer(middleware::from_fn(request_id::assign))
+    let router = router.layer(middleware::from_fn_with_state(metrics, metrics::count));
+    // Around the router, not in it: each layer in it would be copied for each request, with all that it surrounds.
+    ServiceBuilder::new()
+        // Outermost, so that a browser may read every answer. What it asks beforehand is answered here, without an id.
+        .option_layer(cors)
+        // So that every other answer has an id, and every line that is logged on the way has it too.
+        .layer(middleware::from_fn(request_id::assign))
+        .service(router)
 }
 
 #[cfg(test)]

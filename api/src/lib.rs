@@ -12,6 +12,8 @@ pub mod clock;
 pub mod config;
 pub mod graphql;
 pub mod http;
+pub mod metrics;
+pub mod mirror;
 pub mod service;
 pub mod storage;
 pub mod sync;

@@ -7,29 +7,34 @@
 //! whatever another process may have changed meanwhile.
 
 mod access;
+mod answers;
 mod audit;
 pub mod binding;
 mod cx;
-mod directory;
 mod error;
 pub mod image;
 pub mod name;
 pub mod namespace;
+mod present;
 pub mod registry;
 pub mod selector;
 pub mod space;
+pub mod webhook;
 pub mod workspace;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub use self::access::{Availability, Reach, RegistryView, Sight, reference_prefix};
+pub use self::access::{Availability, RegistryView, Sight};
+use self::answers::Answers;
+pub use self::answers::{Place, Question};
 pub use self::cx::Cx;
-use self::directory::Directories;
-pub use self::directory::{Binding, Directory, Index, Namespace, Registry, Space, Workspace};
 pub use self::error::Error;
+use self::present::Present;
 use tokio_util::task::TaskTracker;
 
+use crate::mirror::Mirror;
+pub use crate::mirror::{Binding, Directory, Index, Namespace, Registry, Space, Workspace};
 use crate::storage::Storage;
 use crate::sync::Sync;
 use crate::upstream::Upstream;
@@ -39,10 +44,13 @@ use crate::vault::Vault;
 #[derive(Clone)]
 pub struct Service {
     storage: Storage,
+    mirror: Mirror,
     sync: Sync,
     upstream: Upstream,
     vault: Arc<Vault>,
-    directories: Arc<Directories>,
+    /// The newest directory, with what was worked out of it.
+    newest: Arc<Mutex<Option<Arc<Present>>>>,
+    answers: Arc<Answers>,
     /// Acts that reach a registry, each in a task of its own.
     acts: TaskTracker,
     /// How long a request waits for registries that do not answer.
@@ -50,8 +58,16 @@ pub struct Service {
 }
 
 impl Service {
-    pub fn new(storage: Storage, sync: Sync, upstream: Upstream, vault: Arc<Vault>, deadline: Duration) -> Self {
-        Self { storage, sync, upstream, vault, directories: Arc::default(), acts: TaskTracker::new(), deadline }
+    pub fn new(
+        storage: Storage,
+        mirror: Mirror,
+        sync: Sync,
+        upstream: Upstream,
+        vault: Arc<Vault>,
+        deadline: Duration,
+    ) -> Self {
+        let (newest, answers, acts) = (Arc::default(), Arc::default(), TaskTracker::new());
+        Self { storage, mirror, sync, upstream, vault, newest, answers, acts, deadline }
     }
 
     /// Whether the database answers, and soon: what readiness means.
@@ -81,9 +97,13 @@ impl Service {
         }
     }
 
-    /// The present. What is no longer in it is forgotten by those who keep something of it.
-    async fn directory(&self) -> Result<Arc<Directory>, Error> {
-        let forget = |directory: &Directory| self.sync.retain(|space| directory.spaces.find(space).is_some());
-        Ok(self.directories.current(&self.storage, forget).await?)
+    /// The present: exact for an epoch read after this call began.
+    async fn present(&self) -> Result<Arc<Present>, Error> {
+        let directory = self.mirror.current().await?;
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(present) = newest.as_ref().filter(|present| Arc::ptr_eq(&present.directory, &directory)) {
+            return Ok(present.clone());
+        }
+        Ok(newest.insert(Arc::new(Present::new(directory))).clone())
     }
 }

@@ -2,14 +2,19 @@
 //!
 //! Knows the three databases' manners, and the epoch that orders all writers; knows no rule and no table but that.
 
+mod epoch;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::entity::epoch;
+use ::entity::{epoch as epoch_row, tombstone};
+use chrono::{DateTime, Utc};
 use migration::{Migrator, MigratorTrait};
+use sea_orm::ActiveValue::Set;
+use sea_orm::QueryOrder;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{
     AccessMode, ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbBackend, IsolationLevel,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -24,9 +29,10 @@ const MAX_CONNECTIONS: u32 = 16;
 pub struct Storage {
     db: DatabaseConnection,
     statements: Arc<AtomicU64>,
+    epoch_reads: Arc<epoch::Reads>,
 }
 
-/// The two counters of the [`epoch`] row.
+/// The two counters of the [`epoch`](epoch_row) row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Epoch {
     /// Raised by every change of what decides who sees what.
@@ -42,8 +48,8 @@ impl Epoch {
     }
 }
 
-impl From<epoch::Model> for Epoch {
-    fn from(row: epoch::Model) -> Self {
+impl From<epoch_row::Model> for Epoch {
+    fn from(row: epoch_row::Model) -> Self {
         Self { access: row.access, content: row.content }
     }
 }
@@ -63,7 +69,8 @@ impl Storage {
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(Duration::from_secs(10))
             .idle_timeout(Duration::from_secs(300))
-            .test_before_acquire(true)
+            // One that was in use a moment ago is not asked first whether it lives.
+            .test_before_acquire_if_idle_for(Duration::from_secs(1))
             .sqlx_logging(false)
             .map_sqlx_sqlite_opts(|options| {
                 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -82,7 +89,7 @@ impl Storage {
         db.set_metric_callback(move |_| {
             counter.fetch_add(1, Ordering::Relaxed);
         });
-        Ok(Self { db, statements })
+        Ok(Self { db, statements, epoch_reads: Arc::default() })
     }
 
     /// For single reads that need no snapshot, and for migrations.
@@ -148,9 +155,48 @@ impl Storage {
             .collect())
     }
 
-    /// The epoch now: one row, one statement.
+    /// The epoch now: one row, one statement, which began after this call and is shared by all who ask meanwhile.
     pub async fn epoch(&self) -> Result<Epoch, DbErr> {
-        read_epoch(&self.db).await
+        let db = self.db.clone();
+        let read = move || {
+            let db = db.clone();
+            async move { epoch::read(&db).await }
+        };
+        self.epoch_reads.next(read).await
+    }
+
+    /// Whether this process is the only one on its database.
+    pub fn is_single(&self) -> bool {
+        self.db.get_database_backend() == DbBackend::Sqlite
+    }
+
+    /// The database's clock, in milliseconds since 1970, for use within a statement: the one clock that all replicas
+    /// share.
+    pub fn now_ms(&self) -> SimpleExpr {
+        Expr::cust(match self.db.get_database_backend() {
+            DbBackend::Postgres => "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+            DbBackend::MySql => "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)",
+            _ => "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        })
+    }
+
+    /// Forgets tombstones of before `cutoff`. Processes that have read nothing since then read everything anew.
+    pub async fn forget_tombstones(&self, cutoff: DateTime<Utc>) -> Result<(), DbErr> {
+        let tx = self.begin().await?;
+        let newest = tombstone::Entity::find()
+            .filter(tombstone::Column::At.lt(cutoff))
+            .order_by_desc(tombstone::Column::Version)
+            .one(&tx)
+            .await?;
+        let Some(newest) = newest else { return Ok(()) };
+        epoch_row::Entity::update_many()
+            .col_expr(epoch_row::Column::Horizon, Expr::value(newest.version))
+            .filter(epoch_row::Column::Id.eq(epoch_row::ID))
+            .filter(epoch_row::Column::Horizon.lt(newest.version))
+            .exec(&tx)
+            .await?;
+        tombstone::Entity::delete_many().filter(tombstone::Column::Version.lte(newest.version)).exec(&tx).await?;
+        tx.commit().await
     }
 
     /// A view of the whole database as of one moment.
@@ -171,7 +217,37 @@ impl Storage {
 
     /// Begins a write and raises the epoch, which queues all writers: from here on nobody else changes anything.
     /// No network call belongs between this and [`Write::commit`]. Dropped without commit, nothing happened.
+    ///
+    /// As every writer takes the same row first, two of them cannot wait for each other; what a database calls a
+    /// deadlock all the same (gap locks, a statement outside of writes) is tried again.
     pub async fn write(&self, raises: Raises) -> Result<Write, DbErr> {
+        const ATTEMPTS: usize = 3;
+        let mut attempt = 1;
+        loop {
+            match self.try_write(raises).await {
+                Err(error) if attempt < ATTEMPTS && is_deadlock(&error) => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_write(&self, raises: Raises) -> Result<Write, DbErr> {
+        let tx = self.begin().await?;
+        let column = match raises {
+            Raises::Access => epoch_row::Column::Access,
+            Raises::Content => epoch_row::Column::Content,
+        };
+        epoch_row::Entity::update_many()
+            .col_expr(column, Expr::col(column).add(1))
+            .filter(epoch_row::Column::Id.eq(epoch_row::ID))
+            .exec(&tx)
+            .await?;
+        let version = epoch::read(&tx).await?.version();
+        Ok(Write { tx, version })
+    }
+
+    /// A transaction that will write.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = match self.db.get_database_backend() {
             // A deferred transaction that turns from reading to writing fails with BUSY at once.
             DbBackend::Sqlite => TransactionOptions {
@@ -180,18 +256,7 @@ impl Storage {
             },
             _ => TransactionOptions { isolation_level: Some(IsolationLevel::ReadCommitted), ..Default::default() },
         };
-        let tx = self.db.begin_with_options(options).await?;
-        let column = match raises {
-            Raises::Access => epoch::Column::Access,
-            Raises::Content => epoch::Column::Content,
-        };
-        epoch::Entity::update_many()
-            .col_expr(column, Expr::col(column).add(1))
-            .filter(epoch::Column::Id.eq(epoch::ID))
-            .exec(&tx)
-            .await?;
-        let version = read_epoch(&tx).await?.version();
-        Ok(Write { tx, version })
+        self.db.begin_with_options(options).await
     }
 }
 
@@ -212,13 +277,46 @@ impl Write {
         self.version
     }
 
+    /// Leaves word of rows that this write deletes: who keeps them in memory reads it there.
+    pub async fn bury(&self, kind: tombstone::Kind, ids: impl IntoIterator<Item = Uuid>) -> Result<(), DbErr> {
+        self.bury_all(kind, ids.into_iter().map(|id| (id, String::new()))).await
+    }
+
+    /// The same for single images of a space; a space's tombstone speaks for all of its images.
+    pub async fn bury_images(&self, space: Uuid, repositories: impl IntoIterator<Item = String>) -> Result<(), DbErr> {
+        self.bury_all(tombstone::Kind::Image, repositories.into_iter().map(|repository| (space, repository))).await
+    }
+
+    async fn bury_all(&self, kind: tombstone::Kind, gone: impl Iterator<Item = (Uuid, String)>) -> Result<(), DbErr> {
+        /// Five values a row: below every database's limit of values in a statement.
+        const ROWS_A_STATEMENT: usize = 1_000;
+        let (version, at) = (self.version, crate::clock::now());
+        let rows: Vec<_> = gone
+            .map(|(of, repository)| tombstone::ActiveModel {
+                version: Set(version),
+                kind: Set(kind),
+                of: Set(of),
+                repository: Set(repository),
+                at: Set(at),
+            })
+            .collect();
+        for chunk in rows.chunks(ROWS_A_STATEMENT) {
+            tombstone::Entity::insert_many(chunk.to_vec()).exec_without_returning(&self.tx).await?;
+        }
+        Ok(())
+    }
+
     pub async fn commit(self) -> Result<(), DbErr> {
         self.tx.commit().await
     }
 }
 
-async fn read_epoch(db: &impl ConnectionTrait) -> Result<Epoch, DbErr> {
-    let row = epoch::Entity::find_by_id(epoch::ID).one(db).await?;
-    row.map(Epoch::from)
-        .ok_or_else(|| DbErr::RecordNotFound("the epoch row is missing: has the database been migrated?".into()))
+/// Whether a database gave up one of two transactions that waited for each other.
+fn is_deadlock(error: &DbErr) -> bool {
+    /// PostgreSQL: deadlock detected, serialization failure. MySQL: deadlock, and the state that it shares with others.
+    const STATES: [&str; 2] = ["40P01", "40001"];
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error else {
+        return false;
+    };
+    source.as_database_error().and_then(|error| error.code()).is_some_and(|code| STATES.contains(&&*code))
 }

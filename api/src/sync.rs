@@ -1,26 +1,53 @@
-//! Keeps `entity` and `catalog` true to the registries: probes, sweeps of spaces, and the images of a space.
+//! Keeps the rows true to the registries: sweeps of health, spaces and images, first readings, and hints.
 //!
-//! Knows no viewer, no rule and no GraphQL. What it learns it writes to rows; what it cannot learn it says.
-//! Images are loaded when somebody asks, and the last known ones are kept for when a registry does not answer.
+//! Knows no viewer, no rule and no GraphQL. What it learns it writes to rows, which each process brings to memory by
+//! itself; what it cannot learn it says. Registries are divided among the replicas by leases.
+//!
+//! A sweep of a registry (`sweep`) holds its `lease`, looks (`look`), writes health and spaces down (`health`, `space`),
+//! sees to webhooks (`webhook`), and brings images up to date (`images`, `keep`). All that it writes goes through its
+//! `reading`, so that nothing newer is overwritten.
 
+mod first;
 mod flight;
+mod health;
+mod hint;
 mod images;
+mod keep;
+mod lease;
+mod look;
+mod plan;
+mod reading;
+mod report;
+mod run;
+mod space;
 mod sweep;
+#[cfg(test)]
+mod tests;
+mod webhook;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::entity::registry::{self, HealthState, Kind};
-use chrono::{DateTime, Utc};
-use sea_orm::{DbErr, EntityTrait};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::DbErr;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::flight::Flights;
-pub use self::images::Loaded;
-pub use self::sweep::{Found, health_of, lacking, privilege, space_row, write_new_spaces, write_spaces};
-use crate::catalog::Catalog;
+pub use self::health::{failure_of, health_of, lacking, privilege, renewed_sync_row, sync_row};
+use self::hint::Hints;
+pub use self::look::{Found, Unseen};
+pub use self::space::{space_row, write_new_spaces, write_spaces};
+use self::sweep::Ended;
+pub use self::webhook::{webhook_authorization, webhook_context};
+use crate::catalog::Snapshot;
+use crate::clock;
+use crate::metrics::Metrics;
+use crate::mirror::Mirror;
 use crate::storage::Storage;
 use crate::upstream::{self, Address, Credentials, Endpoint, Tls, Upstream};
 use crate::vault::Vault;
@@ -29,36 +56,67 @@ use crate::vault::Vault;
 /// wrong password locks the account's user out for a while (Harbor 2.9.5: 1.5 s, for every source address).
 pub(crate) const REFUSED_PAUSE: Duration = Duration::from_secs(300);
 
+/// How much of one registry is asked for at a time: as much as goes to one origin at a time.
+const AT_A_TIME: usize = 4;
+
+/// Rows that one transaction writes, and one statement: below every database's limit of values.
+const ROWS_A_WRITE: usize = 1_000;
+
+/// How many sweeps run at a time in this process. Some places are kept for those that a person waits for.
+const SLOTS: usize = 12;
+const ASKED_SLOTS: usize = 4;
+
 /// Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Sync {
     inner: Arc<Inner>,
 }
 
+/// What is configured of it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How often each registry is swept.
+    pub interval: Duration,
+    /// Who has waited for as long and got no answer has waited long enough to say that there is none.
+    pub patience: Duration,
+    /// Where registries reach this installation, without a slash at the end. None: no registry is told to.
+    pub public_url: Option<String>,
+    /// The path of a registry's notifications, by its id.
+    pub webhook_path: fn(Uuid) -> String,
+}
+
 struct Inner {
     storage: Storage,
+    mirror: Mirror,
     upstream: Upstream,
     vault: Arc<Vault>,
-    catalog: Arc<Catalog>,
-    interval: Duration,
-    /// Loads of images under way, by space and the moment when its registry's settings last changed.
-    loads: Flights<(Uuid, DateTime<Utc>), Result<Loaded, Arc<upstream::Error>>>,
-    /// Sweeps under way, by registry.
-    sweeps: Flights<Uuid, Result<(), Arc<Error>>>,
-    /// Registries that refused the account, and are left alone for a while.
+    metrics: Metrics,
+    settings: Settings,
+    /// Names this process in leases.
+    process: Uuid,
+    /// First readings of spaces under way, by space and the moment when its registry's settings last changed.
+    first_reads: Flights<(Uuid, DateTime<Utc>), FirstRead>,
+    /// Sweeps under way in this process, by registry.
+    sweeps: Flights<Uuid, Result<Ended, Arc<Error>>>,
+    slots: Semaphore,
+    asked_slots: Semaphore,
+    /// Ends the sweeps that nobody waits for.
+    stopping: CancellationToken,
+    hints: Hints,
+    /// Registries that refused the account of this process, and are left alone for a while.
     refused: Mutex<HashMap<Uuid, Refusal>>,
     /// When a registry was last looked at because somebody saw it fail.
     suspected: Mutex<HashMap<Uuid, Instant>>,
-    /// When the moment at which a space's images were last true was last written down.
-    dated: Mutex<HashMap<Uuid, DateTime<Utc>>>,
 }
+
+type FirstRead = Result<Arc<Snapshot>, Arc<upstream::Error>>;
 
 /// An account that was refused.
 #[derive(Clone, Copy)]
 struct Refusal {
     /// When the settings that were refused last changed.
     settings: DateTime<Utc>,
-    until: DateTime<Utc>,
+    at: DateTime<Utc>,
 }
 
 /// Why a sweep could not be written. What the registry itself answered is in its row.
@@ -73,30 +131,45 @@ pub enum Error {
 impl Sync {
     pub fn new(
         storage: Storage,
+        mirror: Mirror,
         upstream: Upstream,
         vault: Arc<Vault>,
-        catalog: Arc<Catalog>,
-        interval: Duration,
+        metrics: Metrics,
+        settings: Settings,
     ) -> Self {
         let inner = Inner {
             storage,
+            mirror,
             upstream,
             vault,
-            catalog,
-            interval,
-            loads: Flights::default(),
+            metrics,
+            settings,
+            process: Uuid::new_v4(),
+            first_reads: Flights::default(),
             sweeps: Flights::default(),
+            slots: Semaphore::new(SLOTS),
+            asked_slots: Semaphore::new(ASKED_SLOTS),
+            stopping: CancellationToken::new(),
+            hints: Hints::default(),
             refused: Mutex::default(),
             suspected: Mutex::default(),
-            dated: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
     }
 
+    /// How often each registry is swept.
+    pub fn interval(&self) -> Duration {
+        self.inner.settings.interval
+    }
+
+    /// Where registries reach this installation, if they do.
+    pub fn public_url(&self) -> Option<&str> {
+        self.inner.settings.public_url.as_deref()
+    }
+
     /// The client of a stored registry.
     pub fn client(&self, row: &registry::Model) -> Result<upstream::Registry, upstream::Error> {
-        let unusable = |what: &str| upstream::Error::Unusable { what: what.to_owned() };
-        let address = Address::parse(&row.address).map_err(|_| unusable("the stored address is none"))?;
+        let address = address(row)?;
         let credentials = match (&row.username, &row.password) {
             (Some(username), Some(sealed)) => {
                 let password = self.inner.vault.open(sealed, &seal_context(row.id, &address)).map_err(|error| {
@@ -108,8 +181,12 @@ impl Sync {
             }
             _ => None,
         };
-        let tls = Tls { verify: row.tls_verify, ca_certificate: row.ca_certificate.clone() };
-        self.inner.upstream.registry(Endpoint { kind: row.kind.into(), address, credentials, tls })
+        self.inner.upstream.registry(endpoint(row, address, credentials))
+    }
+
+    /// A client that has no account to use.
+    fn anonymous_client(&self, row: &registry::Model) -> Result<upstream::Registry, upstream::Error> {
+        self.inner.upstream.registry(endpoint(row, address(row)?, None))
     }
 
     /// Asks a registry something now. Not while its account is refused; and not beyond `deadline`, the wait for other
@@ -126,60 +203,16 @@ impl Sync {
         if self.is_refused(row) {
             return Err(upstream::Error::Unauthorized);
         }
-        let answer = tokio::time::timeout_at(deadline, question(self.client(row)?));
-        let answer = answer.await.unwrap_or(Err(upstream::Error::Timeout));
+        let (client, begun) = (self.client(row)?, Instant::now());
+        let answer = tokio::time::timeout_at(deadline, question(client.clone())).await.unwrap_or_else(|_| {
+            // Not where the request had spent its time elsewhere before it came here.
+            if begun.elapsed() >= self.inner.settings.patience {
+                client.gave_up();
+            }
+            Err(upstream::Error::Timeout)
+        });
         self.heed(row, answer.as_ref().err());
         answer
-    }
-
-    /// Sweeps each registry once an interval, until `shutdown` ends. Spread over the interval, so that a thousand
-    /// registries are not asked in the same second.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        tokio::pin!(shutdown);
-        let mut due: HashMap<Uuid, Instant> = HashMap::new();
-        loop {
-            let tick = self.inner.interval / 12;
-            tokio::select! {
-                () = &mut shutdown => return,
-                () = tokio::time::sleep(tick) => {}
-            }
-            let rows = match registry::Entity::find().all(self.inner.storage.connection()).await {
-                Ok(rows) => rows,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "The registries cannot be listed");
-                    continue;
-                }
-            };
-            let now = Instant::now();
-            due.retain(|id, _| rows.iter().any(|row| row.id == *id));
-            for row in &rows {
-                let next = due.entry(row.id).or_insert_with(|| now + self.first_pause(row.id));
-                if *next > now || self.is_refused(row) {
-                    continue;
-                }
-                *next = now + self.inner.interval;
-                self.sweep_aside(row.id);
-            }
-        }
-    }
-
-    /// Whether this process is sweeping the registry now.
-    pub fn is_sweeping(&self, registry: Uuid) -> bool {
-        self.inner.sweeps.under_way(&registry).is_some()
-    }
-
-    /// A part of the interval that follows from the id: the same for each start.
-    fn first_pause(&self, id: Uuid) -> Duration {
-        let share = (id.as_u128() % 1_000) as u32;
-        self.inner.interval * (500 + share / 2) / 1_000
-    }
-
-    /// Whether the account was refused with just these settings, and lately.
-    fn is_refused(&self, row: &registry::Model) -> bool {
-        let refused = self.inner.refused.lock().expect("no panic happens under this lock");
-        refused
-            .get(&row.id)
-            .is_some_and(|refusal| refusal.settings == row.updated_at && refusal.until > crate::clock::now())
     }
 
     /// Remembers what an answer tells of the registry as a whole: a refused account is left alone for a while, and
@@ -188,9 +221,8 @@ impl Sync {
         match failure {
             None => {
                 self.forget_refusal(row.id);
-                let passes_for_down = matches!(row.health_state, HealthState::Unauthorized | HealthState::Unreachable);
-                if passes_for_down && self.may_suspect(row.id) {
-                    self.sweep_aside(row.id);
+                if matches!(row.health_state, HealthState::Unauthorized | HealthState::Unreachable) {
+                    self.suspect(row);
                 }
             }
             Some(failure) => {
@@ -198,51 +230,59 @@ impl Sync {
                     self.note_refusal(row);
                 }
                 let passes_for_well = matches!(row.health_state, HealthState::Healthy | HealthState::Degraded);
-                if passes_for_well && !failure.is_about_request() && self.may_suspect(row.id) {
-                    self.sweep_aside(row.id);
+                if passes_for_well && !failure.is_about_request() {
+                    self.suspect(row);
                 }
             }
         }
     }
 
-    /// Whether nobody looked at the registry for this reason a moment ago.
-    fn may_suspect(&self, registry: Uuid) -> bool {
-        const MOMENT: Duration = Duration::from_secs(10);
-        let now = Instant::now();
-        let mut suspected = self.inner.suspected.lock().expect("no panic happens under this lock");
-        suspected.retain(|_, at| now.duration_since(*at) < MOMENT);
-        suspected.insert(registry, now).is_none_or(|at| now.duration_since(at) >= MOMENT)
+    /// Whether the account is to be left alone. One that is known to be refused is tried by sweeps alone, so that there
+    /// is one try in a while, however many replicas and readers there are.
+    fn is_refused(&self, row: &registry::Model) -> bool {
+        row.health_state == HealthState::Unauthorized || self.refused_at(row).is_some()
     }
 
-    /// Sweeps the registry, and nobody waits for it.
-    pub fn sweep_aside(&self, registry: Uuid) {
-        let sync = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = sync.sweep(registry).await {
-                let error: &dyn std::error::Error = &*error;
-                tracing::warn!(registry.id = %registry, error, "The registry was not synchronized");
-            }
-        });
+    /// When this process saw the account refused, if that was with just these settings, lately, and before whatever made
+    /// the registry what it is.
+    fn refused_at(&self, row: &registry::Model) -> Option<DateTime<Utc>> {
+        let pause = TimeDelta::from_std(REFUSED_PAUSE).unwrap_or(TimeDelta::MAX);
+        let refused = self.inner.refused.lock().expect("no panic happens under this lock");
+        let refusal = refused.get(&row.id).filter(|refusal| refusal.settings == row.updated_at)?;
+        let is_outdated = row.health_state == HealthState::Healthy && row.health_since > Some(refusal.at);
+        (!is_outdated && clock::now() - refusal.at < pause).then_some(refusal.at)
     }
 
     /// The pause begins with the first refusal, and is not prolonged by what follows from it.
     fn note_refusal(&self, row: &registry::Model) {
-        if !self.is_refused(row) {
-            let until = crate::clock::now() + REFUSED_PAUSE;
-            let mut refused = self.inner.refused.lock().expect("no panic happens under this lock");
-            refused.insert(row.id, Refusal { settings: row.updated_at, until });
+        if self.refused_at(row).is_none() {
+            let refusal = Refusal { settings: row.updated_at, at: clock::now() };
+            self.inner.refused.lock().expect("no panic happens under this lock").insert(row.id, refusal);
         }
     }
 
-    /// Forgets the images of spaces that are no more.
-    pub fn retain(&self, is_there: impl Fn(Uuid) -> bool) {
-        self.inner.dated.lock().expect("no panic happens under this lock").retain(|space, _| is_there(*space));
-        self.inner.catalog.retain(is_there);
+    /// Forgets what this process holds of a registry that is no more.
+    pub fn forget(&self, registry: Uuid) {
+        self.forget_refusal(registry);
+        self.inner.metrics.forget_registry(registry);
     }
 
     fn forget_refusal(&self, registry: Uuid) {
         self.inner.refused.lock().expect("no panic happens under this lock").remove(&registry);
     }
+}
+
+fn address(row: &registry::Model) -> Result<Address, upstream::Error> {
+    Address::parse(&row.address).map_err(|_| unusable("the stored address is none"))
+}
+
+fn endpoint(row: &registry::Model, address: Address, credentials: Option<Credentials>) -> Endpoint {
+    let tls = Tls { verify: row.tls_verify, ca_certificate: row.ca_certificate.clone() };
+    Endpoint { kind: row.kind.into(), address, credentials, tls }
+}
+
+fn unusable(what: &str) -> upstream::Error {
+    upstream::Error::Unusable { what: what.to_owned() }
 }
 
 impl From<Kind> for upstream::Kind {

@@ -1,7 +1,7 @@
 //! Clients for the registries behind Fairway: Harbor 2.4 and later, and Docker Registry (distribution 2.8, 3.x).
 //!
-//! Owns everything that goes over the wire to a registry: addresses, TLS, deadlines, retries, limits on bodies and on
-//! concurrency, paging, and what each product's oddities mean. It is written like a crate of its own: it knows nothing
+//! Owns everything that goes over the wire to a registry: addresses, TLS, deadlines, retries, breakers, limits on bodies
+//! and on concurrency, paging, and what each product's oddities mean. It is written like a crate of its own: it knows nothing
 //! of tenants, viewers, SQL or GraphQL, keeps no state that outlives the process, and never decides what a failure
 //! means for what Fairway shows.
 //!
@@ -20,6 +20,7 @@ mod resource;
 mod time;
 mod tls;
 mod version;
+mod webhook;
 
 #[cfg(test)]
 mod testing;
@@ -31,15 +32,16 @@ use std::{
     time::Duration,
 };
 
-use self::http::{Lane, Transport};
+use self::http::{Lane, Traffic, Transport};
 pub use self::{
     address::{Address, AddressError},
     error::{Error, UnreachableKind},
     guard::{Guard, NetworkError},
-    probe::{Privilege, Probe},
+    probe::{Check, Privilege, Probe},
     registry::Registry,
-    resource::{Artifact, Image, Platform, Quota, Space, SpaceKey, Tag, TagKey, Visibility},
+    resource::{Artifact, Image, Platform, Quota, Recent, Space, SpaceKey, Tag, TagKey, Visibility},
     tls::Tls,
+    webhook::Webhook,
 };
 
 /// How many origins and TLS settings are remembered before idle ones are forgotten.
@@ -55,11 +57,19 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// How many requests may be under way to one origin.
     pub concurrency: usize,
+    /// How long at most a registry that does not answer is left alone before one call may try again. It begins with a
+    /// second and doubles; a registry that asks for it gets up to a minute.
+    pub breaker_pause: Duration,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10), max_body_bytes: 32 << 20, concurrency: 4 }
+        Self {
+            timeout: Duration::from_secs(10),
+            max_body_bytes: 32 << 20,
+            concurrency: 4,
+            breaker_pause: Duration::from_secs(15),
+        }
     }
 }
 
@@ -104,6 +114,7 @@ pub struct Upstream {
     /// Connections are pooled inside a client, so there is one client for each way of checking certificates.
     clients: Arc<Mutex<HashMap<Tls, reqwest::Client>>>,
     lanes: Arc<Mutex<HashMap<String, Arc<Lane>>>>,
+    traffic: Arc<Traffic>,
 }
 
 impl Upstream {
@@ -111,7 +122,13 @@ impl Upstream {
     pub fn new(settings: Settings) -> Self {
         // An Err says that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { settings: Arc::new(settings), guard: Guard::default(), clients: Arc::default(), lanes: Arc::default() }
+        Self {
+            settings: Arc::new(settings),
+            guard: Guard::default(),
+            clients: Arc::default(),
+            lanes: Arc::default(),
+            traffic: Arc::default(),
+        }
     }
 
     /// The same for registries in some networks only. What one origin is spared is counted for both together, but
@@ -133,6 +150,16 @@ impl Upstream {
         Ok(Registry::new(endpoint.kind, transport, endpoint.credentials))
     }
 
+    /// HTTP requests sent to registries so far, retries included.
+    pub fn requests(&self) -> u64 {
+        self.traffic.requests()
+    }
+
+    /// How many of [`Upstream::requests`] no registry answered: no connection, no reply in time, or a 5xx.
+    pub fn failures(&self) -> u64 {
+        self.traffic.failures()
+    }
+
     fn client(&self, tls: &Tls) -> Result<reqwest::Client, Error> {
         let mut clients = lock(&self.clients);
         if let Some(client) = clients.get(tls) {
@@ -150,10 +177,11 @@ impl Upstream {
     fn lane(&self, address: &Address) -> Arc<Lane> {
         let mut lanes = lock(&self.lanes);
         if lanes.len() >= REMEMBERED {
-            // A lane in use is kept: two of them for one origin would double what it allows.
+            // A lane in use is kept: two of them for one registry would double what it allows.
             lanes.retain(|_, lane| Arc::strong_count(lane) > 1);
         }
-        lanes.entry(address.origin()).or_insert_with(|| Arc::new(Lane::new(self.settings.concurrency))).clone()
+        let lane = || Arc::new(Lane::new(&self.settings, self.traffic.clone()));
+        lanes.entry(address.as_str().to_owned()).or_insert_with(lane).clone()
     }
 }
 

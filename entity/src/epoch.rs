@@ -15,6 +15,8 @@ pub struct Model {
     pub access: i64,
     /// Raised by every change of images and health.
     pub content: i64,
+    /// Tombstones up to this version may be gone: who knows less has to read everything.
+    pub horizon: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -11,6 +11,8 @@ pub mod epoch;
 pub mod image;
 pub mod namespace;
 pub mod registry;
+pub mod registry_sync;
 pub mod space;
 pub mod space_binding;
+pub mod tombstone;
 pub mod workspace;

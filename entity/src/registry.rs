@@ -42,6 +42,30 @@ pub enum Privilege {
     Anonymous,
 }
 
+/// Why a registry, or a space of it, could not be read: as much as those may know who may not read its settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "String(StringLen::N(16))")]
+pub enum Failure {
+    /// It does not answer, or not now.
+    #[sea_orm(string_value = "silent")]
+    Silent,
+    /// It refuses the account.
+    #[sea_orm(string_value = "refused")]
+    Refused,
+    /// Its answers make no sense.
+    #[sea_orm(string_value = "nonsense")]
+    Nonsense,
+    /// It changed while it was read.
+    #[sea_orm(string_value = "changed")]
+    Changed,
+    /// It does not have the space any more.
+    #[sea_orm(string_value = "gone")]
+    Gone,
+    /// What Fairway has stored of it cannot be used.
+    #[sea_orm(string_value = "settings")]
+    Settings,
+}
+
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "registry")]
@@ -72,15 +96,14 @@ pub struct Model {
     pub health_state: HealthState,
     /// One sentence that a person can act on; none when healthy.
     pub health_cause: Option<String>,
+    /// What kind of failure it is; none when it answers.
+    pub health_failure: Option<Failure>,
     pub health_since: Option<DateTimeUtc>,
-    pub health_checked_at: Option<DateTimeUtc>,
-    pub health_latency_ms: Option<i32>,
     /// The version that the registry reports.
     pub health_version: Option<String>,
     pub privilege: Option<Privilege>,
-    pub sync_started_at: Option<DateTimeUtc>,
-    pub sync_succeeded_at: Option<DateTimeUtc>,
-    pub sync_error: Option<String>,
+    /// What notifications from it must prove to know. Sealed: never in clear.
+    pub webhook_secret: Option<Vec<u8>>,
     pub created_at: DateTimeUtc,
     pub created_by: String,
     pub updated_at: DateTimeUtc,

@@ -29,8 +29,15 @@ pub struct Model {
     pub missing: bool,
     /// The first of the sweeps in a row that did not see it.
     pub unseen_since: Option<DateTimeUtc>,
-    /// When the images kept of it were last true.
+    /// When its images were last read by themselves; none while they never were. Not stamped with a version when it alone
+    /// moves.
     pub images_as_of: Option<DateTimeUtc>,
+    /// Why its images could not be read although its registry answers.
+    pub images_failure: Option<super::registry::Failure>,
+    /// The same in a sentence, for those who may read the registry's settings.
+    pub images_error: Option<String>,
+    /// The webhook policy that Fairway has in it: `id fingerprint`, or `- fingerprint` where it may have none.
+    pub webhook: Option<String>,
     pub created_at: Option<DateTimeUtc>,
     pub version: i64,
     #[sea_orm(belongs_to, from = "registry_id", to = "id", on_delete = "Cascade")]

@@ -131,6 +131,7 @@ async fn a_reference_inside_an_image_is_a_tag_or_a_digest() {
 async fn a_list_without_an_age_shows_no_old_images() {
     let world = World::start().await;
     world.harbor.stop().await;
+    world.admin.refresh(&world.main).await.succeeded();
     let space = world.admin.space(&world.main, "pay").await;
     let document = "query ($id: ID!) { space(id: $id) { name images { totalCount } } }";
     let reply = world.admin.query(document, json!({ "id": space })).await;

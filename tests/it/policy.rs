@@ -98,6 +98,8 @@ async fn who_may_do_what() {
         ("updateRegistry own", "UpdateRegistry", json!({ "id": own, "description": "same" })),
         ("refreshRegistry main", "RefreshRegistry", json!({ "id": main })),
         ("refreshRegistry own", "RefreshRegistry", json!({ "id": own })),
+        ("rotateWebhookSecret main", "RotateWebhookSecret", json!({ "registryId": main })),
+        ("rotateWebhookSecret own", "RotateWebhookSecret", json!({ "registryId": own })),
         ("removeRegistry main", "RemoveRegistry", json!({ "id": main })),
         ("createSpace in main", "CreateSpace", json!({ "registryId": main, "name": "pay" })),
         ("createSpace in own", "CreateSpace", json!({ "registryId": own, "name": "closed" })),

@@ -8,13 +8,20 @@ mod setup;
 mod token;
 mod world;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::database::TemporaryDatabase;
 
 pub use self::{
     client::{Client, Reply, http_client},
-    configuration::configuration,
+    configuration::{ENCRYPTION_KEY, configuration},
     setup::{Selector, namespace},
     token::{JWT_SECRET, Token},
     world::World,
@@ -23,13 +30,13 @@ pub use self::{
 /// A running gateway. Ends when dropped; [`TestGateway::stop`] ends it in good order.
 pub struct TestGateway {
     running: api::Running,
-    database: TemporaryDatabase,
+    database: Arc<TemporaryDatabase>,
     http: reqwest::Client,
     configure: Configure,
 }
 
 /// What is changed about the configuration before the gateway starts.
-type Configure = Box<dyn Fn(&mut api::Config) + Send + Sync>;
+type Configure = Arc<dyn Fn(&mut api::Config) + Send + Sync>;
 
 /// Options of a gateway under test.
 pub struct Builder {
@@ -51,7 +58,7 @@ impl TestGateway {
     /// Options, for the few tests that need some.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder { configure: Box::new(|_| {}) }
+        Builder { configure: Arc::new(|_| {}) }
     }
 
     /// Stops the gateway and starts it again on the same database, on a port of its own.
@@ -64,11 +71,20 @@ impl TestGateway {
         launch(database, configure).await
     }
 
+    /// A second gateway beside this one, configured alike, on the same database, which lives as long as one of them. With
+    /// SQLite, which is for one process, that shows what readers do, and says nothing of sweeps.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn replica(&self) -> Self {
+        launch(self.database.clone(), self.configure.clone()).await
+    }
+
     /// Ends it in good order and hands out its database.
     ///
     /// # Panics
     /// When it does not.
-    pub async fn stop(self) -> TemporaryDatabase {
+    pub async fn stop(self) -> Arc<TemporaryDatabase> {
         self.running.stop().await.expect("the gateway ends in good order");
         self.database
     }
@@ -79,10 +95,34 @@ impl TestGateway {
         self.running.address()
     }
 
+    /// Where it serves metrics, if not there.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.running.metrics_address()
+    }
+
     /// The SQL statements that it has executed since it started.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.running.statements()
+    }
+
+    /// The SQL statements that a question costs: the least of three times that it is asked, as the background looks for
+    /// registries that are due meanwhile.
+    pub async fn statements_of(&self, ask: impl AsyncFn()) -> u64 {
+        let mut least = u64::MAX;
+        for _ in 0..3 {
+            let before = self.statements();
+            ask().await;
+            least = least.min(self.statements() - before);
+        }
+        least
+    }
+
+    /// The answers that it has given again instead of making them anew.
+    #[must_use]
+    pub fn reused_answers(&self) -> u64 {
+        self.running.reused_answers()
     }
 
     /// Its database, to see what was stored.
@@ -128,7 +168,7 @@ impl Builder {
     #[must_use]
     pub fn configure(mut self, change: impl Fn(&mut api::Config) + Send + Sync + 'static) -> Self {
         let before = self.configure;
-        self.configure = Box::new(move |config| {
+        self.configure = Arc::new(move |config| {
             before(config);
             change(config);
         });
@@ -147,16 +187,50 @@ impl Builder {
         self.configure(move |config| config.upstream_timeout = timeout)
     }
 
+    /// At an address that is known before it starts, and that registries are told to send their notifications to.
+    #[must_use]
+    pub fn reachable_by_registries(self) -> Self {
+        let address = free_address();
+        self.configure(move |config| {
+            config.listen = address;
+            config.public_url = Some(format!("http://{address}"));
+        })
+    }
+
     /// Starts the gateway on an empty database.
     ///
     /// # Panics
     /// When it does not start.
     pub async fn start(self) -> TestGateway {
-        launch(TemporaryDatabase::create().await, self.configure).await
+        self.start_on(Arc::new(TemporaryDatabase::create().await)).await
+    }
+
+    /// Starts a gateway on what stands in this database.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_on(self, database: Arc<TemporaryDatabase>) -> TestGateway {
+        launch(database, self.configure).await
     }
 }
 
-async fn launch(database: TemporaryDatabase, configure: Configure) -> TestGateway {
+/// An address where nobody listens. Below the ports that systems give away by themselves, so that nobody comes in between,
+/// and never the same one twice.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Processes that run at the same time begin at places of their own.
+    let first = u16::try_from(std::process::id() % 8_000).expect("less than 8,000 fits");
+    for _ in 0..10_000 {
+        let port = 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if std::net::TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+    panic!("no port between 20,000 and 30,000 is free");
+}
+
+async fn launch(database: Arc<TemporaryDatabase>, configure: Configure) -> TestGateway {
     let mut config = configuration(database.url(), JWT_SECRET);
     config.sync_interval = Duration::from_secs(3600);
     config.upstream_timeout = Duration::from_secs(5);

@@ -21,6 +21,7 @@ mod distribution;
 mod exchange;
 mod fault;
 mod identity;
+mod inventory;
 mod journal;
 mod member;
 mod paging;
@@ -50,6 +51,7 @@ use tokio::net::TcpSocket;
 pub use self::builder::Builder;
 pub use self::content::{ArtifactKind, ArtifactSpec, Scan};
 pub use self::fault::{ArmedFault, ErrorPage, Fault, FaultId};
+pub use self::inventory::{PolicyState, ProjectState, RepositoryState};
 pub use self::robot::{Access, Permission, RobotSpec};
 
 use self::exchange::Shared;

@@ -1,4 +1,5 @@
-//! What Fairway is tested and shown with: a simulated Harbor, a real Docker Registry, a gateway in process, and the demo.
+//! What Fairway is tested and shown with: a simulated Harbor, a real Docker Registry, a gateway in process, the demo,
+//! and the load program.
 //!
 //! Everything here talks to the gateway as a client would: over HTTP, in the words of the graph.
 //! It knows `api` by its configuration and by [`api::start`] alone.
@@ -6,6 +7,8 @@
 pub mod database;
 pub mod demo;
 pub mod docker_registry;
+pub mod eventually;
 pub mod gateway;
 pub mod harbor;
+pub mod load;
 pub mod program;

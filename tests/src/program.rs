@@ -2,16 +2,25 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::OnceLock,
     time::Duration,
 };
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
+
+use crate::{
+    database::TemporaryDatabase,
+    gateway::{ENCRYPTION_KEY, JWT_SECRET},
+};
 
 /// More than an unoptimised build on a busy machine needs to start or to end.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the variables begin with that cargo sets for a package.
+const OF_THIS_PACKAGE: [&str; 3] = ["CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_CRATE_"];
 
 /// A running `fairway serve`. Killed when dropped.
 pub struct Program {
@@ -66,10 +75,31 @@ impl Program {
         Self { process, origin: format!("http://{address}"), log: Some(log) }
     }
 
+    /// Starts it on this database, with the secrets that gateways under test have, and waits until it listens.
+    ///
+    /// # Panics
+    /// When it ends instead.
+    pub async fn serve_on(database: &TemporaryDatabase, more: &[(&str, &str)]) -> Self {
+        let url = database.url();
+        let environment = [
+            ("FAIRWAY_DATABASE_URL", url.expose_secret()),
+            ("FAIRWAY_JWT_SECRET", JWT_SECRET),
+            ("FAIRWAY_ENCRYPTION_KEY", ENCRYPTION_KEY),
+        ];
+        let environment: Vec<_> = environment.into_iter().chain(more.iter().copied()).collect();
+        Self::serve(&environment).await
+    }
+
     /// Where it listens: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Tells it to end (SIGTERM), without waiting.
@@ -80,6 +110,18 @@ impl Program {
         // There is no safe way to send a signal but this one.
         let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
         assert!(told.expect("`kill` can be run").success(), "the program could not be told to end");
+    }
+
+    /// Ends it at once (SIGKILL): it finishes nothing and says nothing. Returns its log.
+    ///
+    /// # Panics
+    /// When it goes on.
+    pub async fn kill(mut self) -> String {
+        self.process.kill().expect("a child can be killed");
+        let log = self.log.take().expect("the log is read once");
+        let reading = tokio::task::spawn_blocking(move || log.join());
+        let log = tokio::time::timeout(PATIENCE, reading).await.expect("the program ends in time");
+        log.expect("waiting does not panic").expect("reading the log does not panic")
     }
 
     /// Waits for its end; returns whether it ended well, and its log.
@@ -127,12 +169,50 @@ fn await_address(mut log: BufReader<std::process::ChildStderr>) -> Result<Found,
     }
 }
 
-/// Where the program is, built once for all tests of this process.
-fn executable() -> &'static PathBuf {
-    static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
+/// The profile that this process was built with, by the folder that cargo put it in.
+///
+/// # Panics
+/// Never on a system that has paths.
+#[must_use]
+pub fn profile() -> String {
+    let executable = std::env::current_exe().expect("a process knows its executable");
+    let folders = executable.ancestors().skip(1).filter_map(|folder| folder.file_name());
+    // Test programs are one folder further down, in `deps`.
+    let folder = folders.map(|name| name.to_string_lossy()).find(|name| name != "deps").unwrap_or_default();
+    // The one profile whose folder is not called after it.
+    if folder == "debug" { "dev".to_owned() } else { folder.into_owned() }
+}
+
+static EXECUTABLE: OnceLock<PathBuf> = OnceLock::new();
+
+/// Takes a program that somebody else has built. Only before any was started.
+///
+/// # Panics
+/// When one was.
+pub fn choose(executable: &Path) {
+    let chosen = EXECUTABLE.set(executable.to_owned());
+    chosen.expect("a program is chosen before it is started");
+}
+
+/// Where the program is: what was chosen, or built once for this process and with its profile.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn executable() -> &'static Path {
     EXECUTABLE.get_or_init(|| {
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--offline", "--quiet", "--package", "api", "--bin", "fairway", "--message-format", "json"])
+        let mut cargo = Command::new(env!("CARGO"));
+        // What cargo tells a test of its package: build scripts that look at such would run again, here and with the next
+        // build outside, and half of the dependencies after them.
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+                cargo.env_remove(name);
+            }
+        }
+        let built = cargo
+            .args(["build", "--offline", "--quiet", "--bin", "fairway", "--message-format", "json"])
+            // Both packages, so that dependencies have the features that this process was built with: those that are
+            // built already serve again.
+            .args(["--package", "api", "--package", "tests", "--profile", &profile()])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .output()

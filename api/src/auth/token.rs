@@ -1,7 +1,13 @@
 //! Bearer tokens: JSON Web Tokens, verified against the one key that is configured.
+//!
+//! A token that was verified is kept: its signature will not change, and only its times are looked at again.
+
+use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::{Validation, decode, errors::ErrorKind};
+use quick_cache::{Weighter, sync::Cache};
 use serde_json::Value;
 
 use super::{ClaimNames, JwtKey, TokenError, Viewer};
@@ -27,12 +33,36 @@ pub struct JwtConfig {
     pub claims: ClaimNames,
 }
 
-/// Verifies tokens; cheap to share, holds no state.
-#[derive(Debug)]
+/// All tokens that are kept have together no more bytes than this.
+const MAX_KEPT_BYTES: u64 = 16 << 20;
+
+/// How many tokens are likely to be kept at a time, of a thousand bytes each.
+const LIKELY_KEPT: usize = (MAX_KEPT_BYTES / 1000) as usize;
+
+/// Verifies tokens; cheap to share.
 pub struct Verifier {
     key: JwtKey,
     claims: ClaimNames,
     validation: Validation,
+    /// By the whole text: nothing less tells two tokens apart. A refusal is not kept, or strangers could fill this.
+    kept: Cache<Box<str>, Verified, Length>,
+}
+
+/// What a token says that is signed as it should be.
+#[derive(Clone)]
+struct Verified {
+    viewer: Arc<Viewer>,
+    not_before: Option<DateTime<Utc>>,
+}
+
+/// Tokens are weighed by their length, to which what they say is in proportion.
+#[derive(Clone)]
+struct Length;
+
+impl Weighter<Box<str>, Verified> for Length {
+    fn weight(&self, token: &Box<str>, _: &Verified) -> u64 {
+        token.len() as u64
+    }
 }
 
 impl Verifier {
@@ -52,36 +82,67 @@ impl Verifier {
             validation.set_issuer(&[issuer]);
             validation.required_spec_claims.insert("iss".to_owned());
         }
-        Self { key: config.key.clone(), claims: config.claims.clone(), validation }
+        Self {
+            key: config.key.clone(),
+            claims: config.claims.clone(),
+            validation,
+            kept: Cache::with_weighter(LIKELY_KEPT, MAX_KEPT_BYTES, Length),
+        }
     }
 
     /// The viewer whom a token speaks for. The token comes without its `Bearer` prefix.
-    pub fn verify(&self, token: &str) -> Result<Viewer, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Viewer>, TokenError> {
         self.verify_at(token, clock::now())
     }
 
-    fn verify_at(&self, token: &str, now: DateTime<Utc>) -> Result<Viewer, TokenError> {
+    fn verify_at(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Viewer>, TokenError> {
+        if let Some(kept) = self.kept.get(token) {
+            kept.check_times(now).inspect_err(|_| {
+                self.kept.remove(token);
+            })?;
+            return Ok(kept.viewer);
+        }
+        let verified = self.read(token)?;
+        verified.check_times(now)?;
+        self.kept.insert(token.into(), verified.clone());
+        Ok(verified.viewer)
+    }
+
+    /// What a token says, at whatever time.
+    fn read(&self, token: &str) -> Result<Verified, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong);
         }
         let claims = decode::<Value>(token, self.key.decoding(), &self.validation)
             .map_err(|error| TokenError::from(error.into_kind()))?
             .claims;
-
-        let expires_at = instant(&claims, "exp")?.ok_or(TokenError::MissingClaim("exp"))?;
-        if expires_at + LEEWAY <= now {
-            return Err(TokenError::Expired);
-        }
-        if instant(&claims, "nbf")?.is_some_and(|not_before| not_before > now + LEEWAY) {
-            return Err(TokenError::NotYetValid);
-        }
-        Ok(Viewer {
+        let viewer = Viewer {
+            expires_at: instant(&claims, "exp")?.ok_or(TokenError::MissingClaim("exp"))?,
             subject: subject(&claims)?,
             name: claims["name"].as_str().map(|name| name.chars().take(MAX_SUBJECT_CHARS).collect()),
             is_admin: self.claims.is_admin(&claims),
             memberships: self.claims.memberships(&claims),
-            expires_at,
-        })
+        };
+        Ok(Verified { viewer: Arc::new(viewer), not_before: instant(&claims, "nbf")? })
+    }
+}
+
+impl Verified {
+    fn check_times(&self, now: DateTime<Utc>) -> Result<(), TokenError> {
+        if self.viewer.expires_at + LEEWAY <= now {
+            return Err(TokenError::Expired);
+        }
+        if self.not_before.is_some_and(|not_before| not_before > now + LEEWAY) {
+            return Err(TokenError::NotYetValid);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The tokens that are kept are as good as passwords.
+        f.debug_struct("Verifier").field("key", &self.key).field("claims", &self.claims).finish_non_exhaustive()
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Selection {
     /// Stretches of `sorted`, such that all references of one come before those of the next.
     pub(super) groups: Vec<Range<usize>>,
     duplicates: Vec<OnceLock<Option<Duplicates>>>,
+    /// A selection that shows what both have, whatever the ranks.
+    senior: Option<Arc<Selection>>,
 }
 
 /// A part in the order of prefixes, where those that begin with its prefix directly follow it.
@@ -77,6 +79,11 @@ impl Part {
 impl Selection {
     /// Prepares `parts`. They stay numbered as they are given.
     pub fn new(parts: Vec<Part>) -> Self {
+        Self::below(None, parts)
+    }
+
+    /// The same, without the references that `senior` shows.
+    pub(super) fn below(senior: Option<Arc<Self>>, parts: Vec<Part>) -> Self {
         let mut numbers: Vec<usize> = (0..parts.len()).collect();
         numbers.sort_by(|&left, &right| parts[left].prefix.cmp(&parts[right].prefix));
         let mut sorted: Vec<Placed> = Vec::with_capacity(parts.len());
@@ -92,7 +99,7 @@ impl Selection {
             sorted.push(Placed { part, parent });
         }
         let duplicates = parts.iter().map(|_| OnceLock::new()).collect();
-        Self { parts, sorted, groups, duplicates }
+        Self { parts, sorted, groups, duplicates, senior }
     }
 
     /// The parts, as they were given.
@@ -112,10 +119,7 @@ impl Selection {
 
     /// The image of `reference` (without tag and digest), in the part that shows it.
     pub fn find(&self, reference: &str) -> Option<Row> {
-        let after = partition(0..self.sorted.len(), |place| *self.prefix(place) <= *reference);
-        // Whatever prefix begins the reference is a beginning of the last one that sorts before it.
-        let candidates = std::iter::successors(after.checked_sub(1), |&place| self.sorted[place].parent);
-        candidates
+        self.beginnings(reference)
             .filter_map(|place| {
                 let part = self.sorted[place].part;
                 let repository = reference.strip_prefix(&*self.parts[part].prefix)?;
@@ -187,18 +191,32 @@ impl Selection {
     }
 
     fn find_duplicates(&self, part: usize) -> Option<Duplicates> {
-        let prefix = &*self.parts[part].prefix;
-        let place =
-            partition(0..self.sorted.len(), |place| (self.prefix(place), self.sorted[place].part) < (prefix, part));
-        let above = std::iter::successors(self.sorted[place].parent, |&place| self.sorted[place].parent);
-        let below = (place + 1..self.sorted.len()).take_while(|&place| self.prefix(place).starts_with(prefix));
-        let mut rivals = above
-            .chain(below)
-            .map(|place| self.sorted[place].part)
+        let mine = &self.parts[part];
+        let own = self
+            .related(&mine.prefix)
             .filter(|&rival| self.precedence(rival) < self.precedence(part))
-            .peekable();
+            .map(|rival| &self.parts[rival]);
+        let seniors =
+            self.senior.iter().flat_map(|senior| senior.related(&mine.prefix).map(|rival| &senior.parts[rival]));
+        let mut rivals = own.chain(seniors).peekable();
         rivals.peek()?;
-        Duplicates::find(&self.parts[part], rivals.map(|rival| &self.parts[rival]))
+        Duplicates::find(mine, rivals)
+    }
+
+    /// The parts that can hold references of a part with this prefix: those with a prefix that begins with it, or is a
+    /// beginning of it. That part itself is among them.
+    fn related(&self, prefix: &str) -> impl Iterator<Item = usize> {
+        let after = partition(0..self.sorted.len(), |place| self.prefix(place) <= prefix);
+        let below = (after..self.sorted.len()).take_while(move |&place| self.prefix(place).starts_with(prefix));
+        self.beginnings(prefix).chain(below).map(|place| self.sorted[place].part)
+    }
+
+    /// The places of the prefixes that `text` begins with, the longest first.
+    fn beginnings(&self, text: &str) -> impl Iterator<Item = usize> {
+        let after = partition(0..self.sorted.len(), |place| self.prefix(place) <= text);
+        // Whatever prefix begins the text is a beginning of the last one that sorts before it, or that one.
+        let candidates = std::iter::successors(after.checked_sub(1), |&place| self.sorted[place].parent);
+        candidates.filter(move |&place| text.starts_with(self.prefix(place)))
     }
 
     fn precedence(&self, part: usize) -> (u32, usize) {

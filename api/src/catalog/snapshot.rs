@@ -1,6 +1,7 @@
 //! The images of one space at one moment: packed, sorted, never changed.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::mem::take;
 
@@ -39,6 +40,18 @@ pub struct ImageData {
     pub pull_count: Option<i64>,
     /// See [`Image::updated_at`]; what is finer than a microsecond is dropped.
     pub updated_at: Option<DateTime<Utc>>,
+}
+
+impl ImageData {
+    fn borrowed(&self) -> Image<'_> {
+        Image {
+            repository: &self.repository,
+            description: self.description.as_deref(),
+            artifact_count: self.artifact_count,
+            pull_count: self.pull_count,
+            updated_at: self.updated_at,
+        }
+    }
 }
 
 /// What differs between two snapshots, as row numbers, each list ascending.
@@ -80,7 +93,7 @@ impl Snapshot {
     pub fn build(images: impl IntoIterator<Item = ImageData>) -> Self {
         let mut draft = Draft::default();
         for image in images {
-            draft.push(&image);
+            draft.push(image.borrowed());
         }
         draft.finish()
     }
@@ -149,6 +162,23 @@ impl Snapshot {
         changes
     }
 
+    /// This snapshot with other values for some repositories; `None` takes one out.
+    pub fn patched(&self, changes: BTreeMap<String, Option<ImageData>>) -> Self {
+        let mut changes = changes.into_iter().peekable();
+        let mut draft = Draft::default();
+        for image in self.images() {
+            while let Some((_, change)) = changes.next_if(|(repository, _)| repository.as_str() < image.repository) {
+                change.iter().for_each(|added| draft.push(added.borrowed()));
+            }
+            match changes.next_if(|(repository, _)| repository == image.repository) {
+                Some((_, change)) => change.iter().for_each(|changed| draft.push(changed.borrowed())),
+                None => draft.push(image),
+            }
+        }
+        changes.for_each(|(_, change)| change.iter().for_each(|added| draft.push(added.borrowed())));
+        draft.finish()
+    }
+
     /// Bytes on the heap: the packed rows, and the orders that were asked for so far.
     pub fn heap_bytes(&self) -> usize {
         self.names.heap_bytes()
@@ -195,9 +225,9 @@ struct Draft {
 }
 
 impl Draft {
-    fn push(&mut self, image: &ImageData) {
-        self.names.push(&image.repository);
-        self.descriptions.push(image.description.as_deref().unwrap_or_default());
+    fn push(&mut self, image: Image<'_>) {
+        self.names.push(image.repository);
+        self.descriptions.push(image.description.unwrap_or_default());
         self.artifact_counts.push(image.artifact_count);
         self.pull_counts.push(image.pull_count);
         self.updated_at.push(image.updated_at.map(|at| at.timestamp_micros()));
@@ -306,6 +336,21 @@ mod tests {
             Snapshot::build([named("b"), ImageData { artifact_count: Some(1), ..named("d") }, named("c"), named("e")]);
         assert_eq!(old.diff(&new), Changes { added: vec![1, 3], changed: vec![2], removed: vec![0] });
         assert_ne!(old, new);
+    }
+
+    #[test]
+    fn a_patch_adds_changes_and_takes_out() {
+        let old = Snapshot::build([named("b"), named("c"), named("e")]);
+        let changed = |name: &str| ImageData { artifact_count: Some(1), ..named(name) };
+        let patch = BTreeMap::from([
+            ("a".to_owned(), Some(named("a"))),
+            ("b".to_owned(), Some(changed("b"))),
+            ("c".to_owned(), None),
+            ("d".to_owned(), None),
+            ("f".to_owned(), Some(named("f"))),
+        ]);
+        let expected = Snapshot::build([named("a"), changed("b"), named("e"), named("f")]);
+        assert_eq!(old.patched(patch), expected);
     }
 
     #[test]

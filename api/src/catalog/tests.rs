@@ -204,21 +204,56 @@ fn snapshots_equal_the_images_they_are_built_of() {
 }
 
 #[test]
-fn the_catalog_keeps_the_newest_of_each_space() {
-    let catalog = Catalog::new();
-    let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let image = ImageData { repository: "app".into(), ..ImageData::default() };
-    let entry =
-        |images: Vec<ImageData>| Entry { snapshot: Arc::new(Snapshot::build(images)), as_of: DateTime::UNIX_EPOCH };
-    assert!(catalog.replace(one, entry(vec![])).is_none());
-    let held = catalog.get(one).unwrap();
-    let replaced = catalog.replace(one, entry(vec![image])).unwrap();
-    assert!(Arc::ptr_eq(&held, &replaced));
-    let found = catalog.get_many(&[other, one]);
-    assert_eq!(found[0], None);
-    assert_eq!(found[1].as_ref().map(|entry| entry.snapshot.len()), Some(1));
-    assert!(catalog.heap_bytes() > 0);
-    assert!(catalog.remove(one).is_some());
-    assert!(catalog.is_empty());
-    assert_eq!(held.snapshot.len(), 0);
+fn a_catalog_shares_what_stays_and_leaves_the_one_before_as_it_was() {
+    let ids: Vec<Uuid> = (0..600).map(Uuid::from_u128).collect();
+    let snapshot = |name: &str| {
+        let image = ImageData { repository: name.into(), ..ImageData::default() };
+        Some(Arc::new(Snapshot::build([image])))
+    };
+    let before = Catalog::default().with(ids.iter().map(|id| (*id, snapshot("app"))));
+    assert_eq!((before.len(), before.images()), (600, 600));
+    let after = before.with([(ids[7], snapshot("other")), (ids[8], None)]);
+    let name = |catalog: &Catalog, id: Uuid| catalog.get(id).map(|snapshot| snapshot.image(0).repository.to_owned());
+    assert_eq!(name(&before, ids[7]).as_deref(), Some("app"));
+    assert_eq!(name(&after, ids[7]).as_deref(), Some("other"));
+    assert_eq!((name(&before, ids[8]).is_some(), name(&after, ids[8])), (true, None));
+    assert!(Arc::ptr_eq(before.get(ids[9]).unwrap(), after.get(ids[9]).unwrap()));
+    assert_eq!(after.len(), 599);
+}
+
+#[test]
+fn a_union_equals_one_selection_of_all_parts() {
+    let mut random = Random::new(0x0101);
+    for case in 0..400 {
+        let mut senior = random_parts(&mut random);
+        let mut junior = random_parts(&mut random);
+        senior.iter_mut().for_each(|part| part.rank = 0);
+        junior.iter_mut().enumerate().for_each(|(place, part)| part.rank = 1 + place as u32);
+        let all: Vec<Part> = senior.iter().chain(&junior).cloned().collect();
+        let union = Union::new(Arc::new(Selection::new(senior)), junior);
+        let (whole, model) = (Selection::new(all.clone()), Model::new(&all));
+        assert_eq!(union.len(), all.len());
+        for _ in 0..12 {
+            let search = random_search(&mut random);
+            let shown = random_shown(&mut random, all.len());
+            let order = *random.pick(&ORDERS);
+            let after = random_cursor(&mut random, &whole, order, search.as_ref());
+            let before = random_cursor(&mut random, &whole, order, search.as_ref());
+            let query = Query {
+                search: search.as_ref(),
+                shown: shown.as_deref(),
+                order,
+                after: after.as_ref(),
+                before: before.as_ref(),
+                limit: *random.pick(&[0, 1, 2, 5, 20, usize::MAX]),
+                backward: random.below(2) == 0,
+            };
+            assert_eq!(union.page(&query), model.page(&query), "case {case}: {query:?} of {all:?}");
+            assert_eq!(union.count(query.search, query.shown), model.count(&query), "case {case}: {query:?}");
+        }
+        for (reference, row) in model.winners() {
+            assert_eq!(union.find(reference), Some(row), "case {case}: {reference}");
+            assert_eq!(union.image(row), whole.image(row));
+        }
+    }
 }

@@ -14,6 +14,12 @@ pub struct Options {
     /// Address and port to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "FAIRWAY_LISTEN")]
     pub listen: Option<String>,
+    /// Address and port for /metrics alone [default: /metrics is served with the rest]
+    #[arg(long, env = "FAIRWAY_METRICS_LISTEN")]
+    pub metrics_listen: Option<String>,
+    /// Address under which registries reach Fairway, http or https, for webhooks [default: none]
+    #[arg(long, env = "FAIRWAY_PUBLIC_URL")]
+    pub public_url: Option<String>,
     /// Refuse to start on a database with pending migrations, instead of applying them
     #[arg(long)]
     pub no_migrate: bool,

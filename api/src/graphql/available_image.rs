@@ -7,7 +7,7 @@ use super::ContextExt;
 use super::error::Result;
 use super::id;
 use super::image::Image;
-use super::loader::{ImagesKey, ReachKey};
+use super::loader::ReachableKey;
 use super::namespace::NamespaceKey;
 use super::page::{OrderDirection, PageArgs, page_info};
 use super::registry::Registry;
@@ -33,11 +33,11 @@ pub(super) enum Availability {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "selector::SourceState")]
 pub(super) enum SourceState {
-    /// It answered.
+    /// What is shown was true when Fairway last looked, and it looked within the last two sync intervals.
     Current,
-    /// It did not answer, or not for all its spaces: the last known images are shown.
+    /// It does not answer, or not for all its spaces: the last known images are shown.
     Stale,
-    /// It did not answer, and none of its images are known.
+    /// It does not answer, and none of its images are known.
     Unavailable,
 }
 
@@ -107,8 +107,9 @@ impl AvailableImageConnection {
     }
 
     /// One row for each registry that this answer draws on, the ones that did not answer included.
-    async fn sources(&self) -> Vec<ImageSource> {
-        self.selection.sources().into_iter().map(ImageSource).collect()
+    async fn sources(&self, ctx: &Context<'_>) -> Result<Vec<ImageSource>> {
+        let turns = ctx.loaders().turns.load_many(self.selection.registries()).await?;
+        Ok(self.selection.sources(ctx.cx(), &turns).into_iter().map(ImageSource).collect())
     }
 }
 
@@ -138,7 +139,7 @@ impl ImageSource {
         self.0.state.into()
     }
 
-    /// How old what is shown of it is; null when nothing is.
+    /// As of when what is shown of it is known to be true; null when nothing is shown.
     async fn as_of(&self) -> Option<DateTime> {
         self.0.as_of.map(DateTime)
     }
@@ -233,18 +234,9 @@ pub(super) async fn select(
     };
     let sight = ctx.cx().sight().await?;
     let version = sight.directory().epoch.version();
-    let loaders = ctx.loaders();
-    let reach = loaders.reach.load_one(ReachKey { version, namespace }).await?.unwrap_or_default();
-    let keys = reach.iter().map(|reach| ImagesKey { version, space: reach.space.id });
-    let mut images = loaders.images.load_many(keys).await?;
-    let known: Vec<service::Reach> = reach
-        .iter()
-        .filter(|reach| images.contains_key(&ImagesKey { version, space: reach.space.id }))
-        .cloned()
-        .collect();
-    let loaded =
-        known.iter().filter_map(|reach| images.remove(&ImagesKey { version, space: reach.space.id })).collect();
-    let selection = Selection::new(sight, &known, loaded, &filter, search);
+    let found = ctx.loaders().reachable.load_one(ReachableKey { version, namespace }).await?;
+    let reachable = found.ok_or_else(|| Error::internal("a namespace reached nothing, not even nothing"))?;
+    let selection = Selection::new(reachable, &filter, search);
     let (rows, has_previous, has_next) = cut(&selection, order, &args.page)?;
     let edge = |(cursor, row)| {
         let (image, via) = selection.image(row);

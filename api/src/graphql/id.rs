@@ -3,6 +3,7 @@
 //! Base64url of one byte for the type and the key that never changes: a UUID, or for an image the space's UUID and
 //! the path in it, so that an image keeps its id when Fairway forgets and finds it again.
 
+use ::entity::registry::Kind;
 use async_graphql::ID;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -55,12 +56,29 @@ impl NodeId {
     }
 }
 
+/// The key of a registry's id that came by another way than the graph, as in the address of a webhook.
+pub fn registry_key(id: &str) -> Option<Uuid> {
+    match NodeId::parse(id) {
+        Some(NodeId::Registry(key)) => Some(key),
+        _ => None,
+    }
+}
+
 /// The key of a registry's id that was given as `field`.
 pub(super) fn registry(id: &ID, field: &'static str) -> Result<Uuid, Error> {
     match NodeId::parse(id) {
         Some(NodeId::Registry(key)) => Ok(key),
         _ => Err(wrong("a registry", field)),
     }
+}
+
+/// Where a registry's notifications come in: what it is given behind Fairway's own address.
+pub fn webhook_path(kind: Kind, registry: Uuid) -> String {
+    let product = match kind {
+        Kind::Harbor => "harbor",
+        Kind::DockerRegistry => "docker",
+    };
+    format!("/webhooks/{product}/{}", NodeId::Registry(registry).encode().as_str())
 }
 
 /// The key of a space's id that was given as `field`.

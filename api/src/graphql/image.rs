@@ -87,7 +87,7 @@ impl Image {
         let listed = async {
             let page = PageArgs::parse(first, after, last, before)?;
             let needle = search.as_deref().map(str::to_lowercase);
-            let tags = image::tags(ctx.cx(), &self.0).await?;
+            let tags = Box::pin(image::tags(ctx.cx(), &self.0)).await?;
             let tags = tags
                 .into_iter()
                 .filter(|tag| needle.as_ref().is_none_or(|needle| tag.name.to_lowercase().contains(needle)));
@@ -106,7 +106,7 @@ impl Image {
         ctx: &Context<'_>,
         #[graphql(desc = "A tag, or a digest.")] reference: String,
     ) -> Option<Result<Artifact>> {
-        let found = image::artifact(ctx.cx(), &self.0, &reference).await;
+        let found = Box::pin(image::artifact(ctx.cx(), &self.0, &reference)).await;
         found.map(|found| found.map(Artifact)).map_err(Into::into).transpose()
     }
 }

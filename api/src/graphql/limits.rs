@@ -5,14 +5,17 @@
 //! two billion fields. So a document is measured as text first, then parsed once, then counted with each fragment looked
 //! at once; the parsed document is handed on. Depth, complexity and aliases stay async-graphql's.
 
+mod documents;
 mod fields;
 mod lexer;
 
 use async_graphql::{
-    ErrorExtensionValues, Request, ServerError,
-    parser::{self, parse_query},
+    ErrorExtensionValues, ServerError,
+    parser::{self, parse_query, types::ExecutableDocument},
 };
 use thiserror::Error;
+
+pub use self::documents::Documents;
 
 /// The bounds of one document. The defaults are far above what people and generators write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,13 +87,12 @@ impl From<LimitError> for ServerError {
     }
 }
 
-/// Checks the document of a request, and leaves it parsed in the request.
-pub fn prepare(request: &mut Request, limits: &Limits) -> Result<(), LimitError> {
-    lexer::check(&request.query, limits)?;
-    let document = parse_query(&request.query).map_err(LimitError::Syntax)?;
+/// Measures a document, parses it and counts its fields.
+fn parse(source: &str, limits: &Limits) -> Result<ExecutableDocument, LimitError> {
+    lexer::check(source, limits)?;
+    let document = parse_query(source).map_err(LimitError::Syntax)?;
     fields::check(&document, limits)?;
-    request.set_parsed_query(document);
-    Ok(())
+    Ok(document)
 }
 
 /// The parser draws its message as several lines, with the source and an arrow. The last says what was expected; the

@@ -4,70 +4,65 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
+use ::entity::registry_sync;
+use async_graphql::dataloader::{CacheFactory, DataLoader, HashMapCache, Loader, NoCache};
 use async_graphql::runtime::{TokioSpawner, TokioTimer};
 use uuid::Uuid;
 
 use crate::service::name::NamespaceKey;
-use crate::service::selector::{self, Loaded};
-use crate::service::{Cx, Error, Reach};
+use crate::service::selector::{self, Reachable};
+use crate::service::{Cx, Error, registry};
 
 /// Made for each request, and gone with it.
 pub(super) struct Loaders {
-    pub(super) reach: DataLoader<ReachLoader, HashMapCache>,
-    pub(super) images: DataLoader<ImagesLoader, HashMapCache>,
+    pub(super) reachable: DataLoader<ReachableLoader, HashMapCache>,
+    /// Collects, and keeps nothing: a mutation earlier in the request may have moved what it reads.
+    pub(super) turns: DataLoader<TurnLoader, NoCache>,
 }
 
 impl Loaders {
     pub(super) fn new(cx: Arc<Cx>) -> Self {
-        Self { reach: loader(ReachLoader(cx.clone())), images: loader(ImagesLoader(cx)) }
+        Self {
+            reachable: loader(ReachableLoader(cx.clone()), HashMapCache::default()),
+            turns: loader(TurnLoader(cx), NoCache),
+        }
     }
 }
 
 /// Without delay: fields that ask together are collected together, and nobody waits for a timer.
-fn loader<L: Send + Sync + 'static>(loader: L) -> DataLoader<L, HashMapCache> {
-    DataLoader::with_cache(loader, TokioSpawner::current(), TokioTimer::default(), HashMapCache::default())
-        .delay(Duration::ZERO)
+fn loader<L: Send + Sync + 'static, C: CacheFactory>(loader: L, cache: C) -> DataLoader<L, C> {
+    DataLoader::with_cache(loader, TokioSpawner::current(), TokioTimer::default(), cache).delay(Duration::ZERO)
 }
 
 /// What a namespace reaches, as of the version of the directory: a mutation earlier in the request changes both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ReachKey {
+pub(super) struct ReachableKey {
     pub(super) version: i64,
     pub(super) namespace: NamespaceKey,
 }
 
-/// Namespaces to the spaces that they reach.
-pub(super) struct ReachLoader(Arc<Cx>);
+/// Namespaces to what they reach. Images of spaces that were never read are read once for all of them.
+pub(super) struct ReachableLoader(Arc<Cx>);
 
-impl Loader<ReachKey> for ReachLoader {
-    type Value = Arc<Vec<Reach>>;
+impl Loader<ReachableKey> for ReachableLoader {
+    type Value = Reachable;
     type Error = Arc<Error>;
 
-    async fn load(&self, keys: &[ReachKey]) -> Result<HashMap<ReachKey, Self::Value>, Self::Error> {
+    async fn load(&self, keys: &[ReachableKey]) -> Result<HashMap<ReachableKey, Self::Value>, Self::Error> {
         let namespaces: Vec<NamespaceKey> = keys.iter().map(|key| key.namespace.clone()).collect();
-        let mut reach = selector::reach(&self.0, &namespaces).await.map_err(Arc::new)?;
-        Ok(keys.iter().filter_map(|key| Some((key.clone(), reach.remove(&key.namespace)?))).collect())
+        let mut reachable = selector::reachable(&self.0, &namespaces).await.map_err(Arc::new)?;
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), reachable.remove(&key.namespace)?))).collect())
     }
 }
 
-/// The images of a space, as of the version of the directory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ImagesKey {
-    pub(super) version: i64,
-    pub(super) space: Uuid,
-}
+/// Registries to how they are kept in step.
+pub(super) struct TurnLoader(Arc<Cx>);
 
-/// Spaces to their images, each loaded once.
-pub(super) struct ImagesLoader(Arc<Cx>);
-
-impl Loader<ImagesKey> for ImagesLoader {
-    type Value = Loaded;
+impl Loader<Uuid> for TurnLoader {
+    type Value = registry_sync::Model;
     type Error = Arc<Error>;
 
-    async fn load(&self, keys: &[ImagesKey]) -> Result<HashMap<ImagesKey, Self::Value>, Self::Error> {
-        let spaces: Vec<Uuid> = keys.iter().map(|key| key.space).collect();
-        let mut loaded = selector::images(&self.0, &spaces).await.map_err(Arc::new)?;
-        Ok(keys.iter().filter_map(|key| Some((*key, loaded.remove(&key.space)?))).collect())
+    async fn load(&self, keys: &[Uuid]) -> Result<HashMap<Uuid, Self::Value>, Self::Error> {
+        registry::turns(&self.0, keys.to_vec()).await.map_err(Arc::new)
     }
 }

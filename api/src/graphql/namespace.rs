@@ -55,7 +55,7 @@ impl Namespace {
     ) -> Result<AvailableImageConnection> {
         let page = PageArgs::parse(first, after, last, before)?;
         let key = namespace::key_of(&self.0);
-        select(ctx, key, SelectorArgs { search, filter, order_by, page }).await
+        Box::pin(select(ctx, key, SelectorArgs { search, filter, order_by, page })).await
     }
 }
 

@@ -2,8 +2,9 @@
 
 mod mutation;
 
-use ::entity::registry as row;
+use ::entity::{registry as row, registry_sync};
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use uuid::Uuid;
 
 pub(super) use self::mutation::RegistryMutation;
 use super::ContextExt;
@@ -150,28 +151,30 @@ impl Registry {
     async fn health(&self, ctx: &Context<'_>) -> Result<RegistryHealth> {
         let row = &self.0;
         let shows = self.shows_settings(ctx).await?;
+        // These differ each time that Fairway looks.
+        let asked = ctx.look_ahead();
+        if asked.field("checkedAt").exists() || asked.field("latencyMs").exists() {
+            ctx.cx().depends_on_more();
+        }
         Ok(RegistryHealth {
             state: row.health_state.into(),
             cause: row.health_cause.clone().filter(|_| shows),
             version: row.health_version.clone().filter(|_| shows),
-            latency_ms: row.health_latency_ms.filter(|_| shows),
-            checked_at: row.health_checked_at.map(DateTime),
             since: row.health_since.map(DateTime),
             privilege: row.privilege.filter(|_| shows).map(RegistryPrivilege::from),
+            look: Look::Stored { registry: row.id, shows_latency: shows },
         })
     }
 
-    /// How its spaces are kept up to date. Null unless you may read its settings.
+    /// How its spaces and images are kept up to date. Null unless you may read its settings.
     async fn sync(&self, ctx: &Context<'_>) -> Option<Result<RegistrySync>> {
         match self.shows_settings(ctx).await {
-            Ok(shows) => shows.then(|| {
-                Ok(RegistrySync {
-                    last_started_at: self.0.sync_started_at.map(DateTime),
-                    last_succeeded_at: self.0.sync_succeeded_at.map(DateTime),
-                    last_error: self.0.sync_error.clone(),
-                    in_progress: registry::is_under_way(ctx.cx(), self.0.id),
-                })
-            }),
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error.into())),
+        }
+        match Box::pin(ctx.loaders().turns.load_one(self.0.id)).await {
+            Ok(turn) => turn.map(|turn| Ok(RegistrySync::from(turn))),
             Err(error) => Some(Err(error.into())),
         }
     }
@@ -191,10 +194,11 @@ impl Registry {
         let page = PageArgs::parse(first, after, last, before)?;
         let mut filter = filter.unwrap_or_default().parse()?;
         if filter.registry.is_some_and(|other| other != self.0.id) {
-            return connect_spaces(Vec::new(), order_by, &page);
+            return Box::pin(connect_spaces(ctx, Vec::new(), order_by, &page)).await;
         }
         filter.registry = Some(self.0.id);
-        connect_spaces(space::list(ctx.cx(), &filter).await?, order_by, &page)
+        let spaces = Box::pin(space::list(ctx.cx(), &filter)).await?;
+        Box::pin(connect_spaces(ctx, spaces, order_by, &page)).await
     }
 
     /// When it was integrated.
@@ -238,26 +242,76 @@ pub(super) struct RegistryTls {
     ca_certificate: Option<String>,
 }
 
-/// What Fairway found when it looked at a registry.
-#[derive(SimpleObject)]
 pub(super) struct RegistryHealth {
-    /// In one word.
     state: HealthState,
-    /// In one sentence that a person can act on; null when healthy, or unless you may read the registry's settings.
     cause: Option<String>,
-    /// The version that the registry reports. Null unless you may read its settings.
     version: Option<String>,
-    /// How long it took to answer, in milliseconds. Null unless you may read its settings.
-    latency_ms: Option<i32>,
-    /// When Fairway last looked.
-    checked_at: Option<DateTime>,
-    /// When it came into this state.
     since: Option<DateTime>,
-    /// What the account turned out to be. Null unless you may read the registry's settings.
     privilege: Option<RegistryPrivilege>,
+    look: Look,
 }
 
-/// How a registry's spaces are kept up to date.
+/// Where the moment of a look at a registry is to be had.
+enum Look {
+    /// Just taken.
+    Taken { at: DateTime, latency_ms: Option<i32> },
+    /// Written down on each turn of the sync.
+    Stored { registry: Uuid, shows_latency: bool },
+}
+
+/// What Fairway found when it looked at a registry.
+#[Object]
+impl RegistryHealth {
+    /// In one word.
+    async fn state(&self) -> HealthState {
+        self.state
+    }
+
+    /// In one sentence that a person can act on; null when healthy, or unless you may read the registry's settings.
+    async fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The version that the registry reports. Null unless you may read its settings.
+    async fn version(&self) -> Option<&str> {
+        self.version.as_deref()
+    }
+
+    /// How long it took to answer, in milliseconds. Null unless you may read its settings.
+    async fn latency_ms(&self, ctx: &Context<'_>) -> Option<Result<i32>> {
+        match self.look {
+            Look::Taken { latency_ms, .. } => latency_ms.map(Ok),
+            Look::Stored { shows_latency: false, .. } => None,
+            Look::Stored { registry, .. } => match ctx.loaders().turns.load_one(registry).await {
+                Ok(turn) => turn.and_then(|turn| turn.latency_ms).map(Ok),
+                Err(error) => Some(Err(error.into())),
+            },
+        }
+    }
+
+    /// When Fairway last looked.
+    async fn checked_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        match self.look {
+            Look::Taken { at, .. } => Some(Ok(at)),
+            Look::Stored { registry, .. } => match ctx.loaders().turns.load_one(registry).await {
+                Ok(turn) => turn.and_then(|turn| turn.checked_at).map(|at| Ok(DateTime(at))),
+                Err(error) => Some(Err(error.into())),
+            },
+        }
+    }
+
+    /// When it came into this state.
+    async fn since(&self) -> Option<DateTime> {
+        self.since
+    }
+
+    /// What the account turned out to be. Null unless you may read the registry's settings.
+    async fn privilege(&self) -> Option<RegistryPrivilege> {
+        self.privilege
+    }
+}
+
+/// How a registry's spaces and images are kept up to date.
 #[derive(SimpleObject)]
 pub(super) struct RegistrySync {
     /// When Fairway last began to read them.
@@ -266,8 +320,26 @@ pub(super) struct RegistrySync {
     last_succeeded_at: Option<DateTime>,
     /// Why the last reading failed; null when it did not.
     last_error: Option<String>,
-    /// Whether they are being read now.
+    /// Whether they are being read now, by whichever replica.
     in_progress: bool,
+    /// How many spaces have been read so far, while they are being read.
+    spaces_done: Option<i32>,
+    /// Of how many, while they are being read.
+    spaces_total: Option<i32>,
+}
+
+impl From<registry_sync::Model> for RegistrySync {
+    fn from(turn: registry_sync::Model) -> Self {
+        let in_progress = turn.lease_until_ms > crate::clock::now().timestamp_millis();
+        Self {
+            last_started_at: turn.started_at.map(DateTime),
+            last_succeeded_at: turn.succeeded_at.map(DateTime),
+            last_error: turn.error,
+            in_progress,
+            spaces_done: turn.spaces_done.filter(|_| in_progress),
+            spaces_total: turn.spaces_total.filter(|_| in_progress),
+        }
+    }
 }
 
 /// What you may do with a registry.

@@ -108,28 +108,29 @@ impl Space {
             let page = PageArgs::parse(first, after, last, before)?;
             let search = search_of(search.as_deref())?;
             let order = catalog_order(order_by, search.is_some())?;
-            let selection = service::image::of_space(ctx.cx(), &self.0, search).await?;
+            let selection = Box::pin(service::image::of_space(ctx.cx(), &self.0, search)).await?;
             connect_images(&selection, order, &page)
         };
         Some(connected.await)
     }
 
     /// How many images it holds, as far as is known.
-    async fn image_count(&self) -> Option<i32> {
-        self.0.image_count.map(int)
+    async fn image_count(&self, ctx: &Context<'_>) -> Result<Option<i32>> {
+        let sight = ctx.cx().sight().await?;
+        Ok(space::image_count(sight.directory(), &self.0).map(int))
     }
 
     /// Bytes that its artifacts take. Null where the registry does not tell; with an error when it does not answer.
     #[graphql(complexity = 20)]
     async fn storage_used(&self, ctx: &Context<'_>) -> Option<Result<ByteCount>> {
-        let quota = space::quota(ctx.cx(), &self.0).await;
+        let quota = Box::pin(space::quota(ctx.cx(), &self.0)).await;
         quota.map(|quota| quota.used.map(ByteCount)).map_err(Into::into).transpose()
     }
 
     /// Bytes that its artifacts may take. Null without a limit, or where the registry does not tell.
     #[graphql(complexity = 20)]
     async fn storage_quota(&self, ctx: &Context<'_>) -> Option<Result<ByteCount>> {
-        let quota = space::quota(ctx.cx(), &self.0).await;
+        let quota = Box::pin(space::quota(ctx.cx(), &self.0)).await;
         quota.map(|quota| quota.limit.map(ByteCount)).map_err(Into::into).transpose()
     }
 
@@ -234,7 +235,8 @@ fn nulls_last(is_descending: bool) -> fn(&NumberKey, &NumberKey) -> Ordering {
     if is_descending { descending } else { ascending }
 }
 
-pub(super) fn connect_spaces(
+pub(super) async fn connect_spaces(
+    ctx: &Context<'_>,
     rows: Vec<service::Space>,
     order_by: Option<SpaceOrder>,
     page: &Window,
@@ -248,6 +250,8 @@ pub(super) fn connect_spaces(
         rows.sort_by(|a, b| compare(&key(a), &key(b)));
         cut(rows, &Ordered { name, key: &key, compare }, page)
     };
+    let sight = ctx.cx().sight().await?;
+    let image_count = |row: &service::Space| space::image_count(sight.directory(), row);
     let slice = match (order_by.field, order_by.direction) {
         (SpaceOrderField::Name, direction) => {
             let key = |row: &service::Space| (row.name.clone(), row.id);
@@ -265,8 +269,8 @@ pub(super) fn connect_spaces(
         (SpaceOrderField::CreatedAt, OrderDirection::Desc) => {
             by_number("space.created-", &|row| row.created_at.map(|at| at.timestamp_micros()))
         }
-        (SpaceOrderField::ImageCount, OrderDirection::Asc) => by_number("space.images", &|row| row.image_count),
-        (SpaceOrderField::ImageCount, OrderDirection::Desc) => by_number("space.images-", &|row| row.image_count),
+        (SpaceOrderField::ImageCount, OrderDirection::Asc) => by_number("space.images", &image_count),
+        (SpaceOrderField::ImageCount, OrderDirection::Desc) => by_number("space.images-", &image_count),
     };
     Ok(slice?.connect(Space))
 }
@@ -352,7 +356,7 @@ impl SpaceQuery {
     ) -> Result<Connection<Space>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
-        connect_spaces(space::list(ctx.cx(), &filter).await?, order_by, &page)
+        connect_spaces(ctx, space::list(ctx.cx(), &filter).await?, order_by, &page).await
     }
 }
 

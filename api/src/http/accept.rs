@@ -22,8 +22,8 @@ pub(super) enum Wanted {
 
 impl MediaType {
     /// The media type for an answer that must be given whatever the caller accepts.
-    pub(super) fn of_answer(headers: &HeaderMap) -> Self {
-        match Wanted::of(headers) {
+    pub(super) fn of_answer(accept: Option<&HeaderValue>) -> Self {
+        match Wanted::of_values(accept) {
             Wanted::Answer(media_type) => media_type,
             Wanted::Page | Wanted::Nothing => Self::Json,
         }
@@ -41,11 +41,13 @@ impl Wanted {
     /// The best of what is accepted: by weight, then by the order of the list. Wildcards, and saying nothing, mean
     /// `application/json`, for clients older than the other type.
     pub(super) fn of(headers: &HeaderMap) -> Self {
+        Self::of_values(headers.get_all(header::ACCEPT))
+    }
+
+    fn of_values<'a>(accept: impl IntoIterator<Item = &'a HeaderValue>) -> Self {
         let mut best = None;
         let mut n_ranges = 0;
-        for range in
-            headers.get_all(header::ACCEPT).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        {
+        for range in accept.into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
             let Ok(range) = std::str::from_utf8(range) else {
                 continue;
             };
@@ -54,12 +56,7 @@ impl Wanted {
             }
             n_ranges += 1;
             let (media_range, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let wanted = match media_range.trim().to_ascii_lowercase().as_str() {
-                "application/graphql-response+json" => Self::Answer(MediaType::GraphqlResponse),
-                "application/json" | "application/*" | "*/*" => Self::Answer(MediaType::Json),
-                "text/html" => Self::Page,
-                _ => continue,
-            };
+            let Some(wanted) = named(media_range.trim()) else { continue };
             let weight = weight(parameters);
             if weight > 0.0 && best.is_none_or(|(_, best_weight)| weight > best_weight) {
                 best = Some((wanted, weight));
@@ -70,6 +67,18 @@ impl Wanted {
             None if n_ranges == 0 => Self::Answer(MediaType::Json),
             None => Self::Nothing,
         }
+    }
+}
+
+/// What a media range asks for; nothing when it is none that is given here.
+fn named(media_range: &str) -> Option<Wanted> {
+    let is_one_of = |names: &[&str]| names.iter().any(|name| media_range.eq_ignore_ascii_case(name));
+    if is_one_of(&["application/json", "*/*", "application/*"]) {
+        Some(Wanted::Answer(MediaType::Json))
+    } else if is_one_of(&["application/graphql-response+json"]) {
+        Some(Wanted::Answer(MediaType::GraphqlResponse))
+    } else {
+        is_one_of(&["text/html"]).then_some(Wanted::Page)
     }
 }
 

@@ -40,7 +40,7 @@ impl Fault {
         let mut error = coded(self.code, self.message, None);
         let extensions = error.extensions.get_or_insert_default();
         extensions.set("retryable", is_retryable(self.code));
-        extensions.set("requestId", id.0.as_str());
+        extensions.set("requestId", &*id.0);
         let mut response = answer(self.status, media_type, errors_alone(&[error]));
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {

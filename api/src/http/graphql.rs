@@ -9,14 +9,17 @@ mod authorization;
 mod document;
 mod parameters;
 
+use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
+
 use async_graphql::{Request, Response as Answer, ServerError, Variables, parser::types::OperationType};
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request as HttpRequest, State},
+    extract::{DefaultBodyLimit, FromRequest, Request as HttpRequest, State},
     http::{HeaderMap, StatusCode, Uri},
     response::Response,
 };
-use tokio::time::timeout;
+use futures_util::poll;
+use tokio::time::{Instant, error::Elapsed, timeout};
 
 use super::{
     Edge, RequestId,
@@ -24,39 +27,63 @@ use super::{
     fault::{Fault, coded},
     graphiql,
 };
-use crate::{auth::Viewer, config::Introspection, graphql::limits};
+use crate::{
+    auth::Viewer,
+    config::Introspection,
+    graphql::{Executed, Question},
+    metrics,
+};
 
-pub(super) async fn get(State(edge): State<Edge>, id: RequestId, headers: HeaderMap, uri: Uri) -> Response {
+pub(super) async fn get(State(edge): State<Arc<Edge>>, id: RequestId, headers: HeaderMap, uri: Uri) -> Response {
     let media_type = match Wanted::of(&headers) {
         Wanted::Page => return graphiql::page(&edge.settings, &headers),
         Wanted::Answer(media_type) => media_type,
         Wanted::Nothing => return not_acceptable(&id),
     };
-    let read = async || parameters::from_query(uri.query().unwrap_or_default());
-    respond(&edge, &id, &headers, media_type, Method::Get, read).await
+    let read =
+        async || parameters::from_query(uri.query().unwrap_or_default()).map(|request| Asked::Get(Box::new(request)));
+    respond(&edge, &id, &headers, media_type, read).await
 }
 
-pub(super) async fn post(State(edge): State<Edge>, id: RequestId, request: HttpRequest) -> Response {
-    let headers = request.headers().clone();
+pub(super) async fn post(State(edge): State<Arc<Edge>>, id: RequestId, mut request: HttpRequest) -> Response {
+    let headers = std::mem::take(request.headers_mut());
+    DefaultBodyLimit::max(edge.settings.body_limit_bytes).apply(&mut request);
     let media_type = match Wanted::of(&headers) {
         Wanted::Answer(media_type) => media_type,
         Wanted::Page | Wanted::Nothing => return not_acceptable(&id),
     };
     let read = async || {
         parameters::check_content_type(&headers)?;
-        let reading = timeout(edge.settings.request_timeout, Bytes::from_request(request, &()));
+        let reading = within(edge.settings.request_timeout, Bytes::from_request(request, &()));
         let body = reading.await.map_err(|_| Fault::timeout(StatusCode::REQUEST_TIMEOUT))?;
-        let body =
-            body.map_err(|rejection| parameters::unreadable(rejection.status(), edge.settings.body_limit_bytes))?;
-        parameters::from_json(&body)
+        let body = body.map_err(|rejection| parameters::unreadable(rejection.status(), edge.settings.body_limit_bytes));
+        body.map(Asked::Post)
     };
-    respond(&edge, &id, &headers, media_type, Method::Post, read).await
+    respond(&edge, &id, &headers, media_type, read).await
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Get,
-    Post,
+/// What `future` comes to, if it does in time. Most bodies have come with their headers: no timer is made for them.
+async fn within<F: Future>(patience: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    match poll!(future.as_mut()) {
+        Poll::Ready(done) => Ok(done),
+        Poll::Pending => Box::pin(timeout(patience, future)).await,
+    }
+}
+
+/// What was asked for.
+enum Asked {
+    Get(Box<Request>),
+    /// A body that nobody has looked into: its bytes alone may be enough to answer it.
+    Post(Bytes),
+}
+
+/// An answer of the graph.
+enum Reply {
+    /// One that was given before.
+    Kept(Bytes),
+    /// One just made, and whether variables came with the request.
+    New(Box<Executed>, bool),
 }
 
 /// What becomes of a request that the media type leaves open.
@@ -83,13 +110,31 @@ async fn respond(
     id: &RequestId,
     headers: &HeaderMap,
     media_type: MediaType,
-    method: Method,
-    read: impl AsyncFnOnce() -> Result<Request, Fault>,
+    read: impl AsyncFnOnce() -> Result<Asked, Fault>,
 ) -> Response {
-    match run(edge, id, headers, method, read).await {
-        Ok((answer, has_variables)) => answer::into_response(answer, media_type, id, has_variables),
-        Err(Refusal::Error(error)) => answer::into_response(Answer::from_errors(vec![*error]), media_type, id, false),
+    let began = Instant::now();
+    let outcome = run(edge, id, headers, read).await;
+    let counted = counted(&outcome);
+    let response = match outcome {
+        Ok(Reply::Kept(body)) => answer::again(body, media_type),
+        Ok(Reply::New(executed, has_variables)) => answer::into_response(*executed, media_type, id, has_variables),
+        Err(Refusal::Error(error)) => {
+            answer::into_response(Answer::from_errors(vec![*error]).into(), media_type, id, false)
+        }
         Err(Refusal::Fault(fault)) => fault.into_response(media_type, id),
+    };
+    edge.metrics.graphql_answered(counted, began.elapsed());
+    response
+}
+
+fn counted(outcome: &Result<Reply, Refusal>) -> metrics::Answer {
+    match outcome {
+        Ok(Reply::Kept(_)) => metrics::Answer::Reused,
+        Ok(Reply::New(executed, _)) if answer::is_request_error(&executed.answer) => metrics::Answer::Refused,
+        Ok(Reply::New(..)) => metrics::Answer::Executed,
+        // The graph ran, and was not done.
+        Err(Refusal::Fault(fault)) if fault.status == StatusCode::GATEWAY_TIMEOUT => metrics::Answer::Executed,
+        Err(Refusal::Fault(_) | Refusal::Error(_)) => metrics::Answer::Refused,
     }
 }
 
@@ -97,22 +142,50 @@ async fn run(
     edge: &Edge,
     id: &RequestId,
     headers: &HeaderMap,
-    method: Method,
-    read: impl AsyncFnOnce() -> Result<Request, Fault>,
-) -> Result<(Answer, bool), Refusal> {
+    read: impl AsyncFnOnce() -> Result<Asked, Fault>,
+) -> Result<Reply, Refusal> {
     // The body is read even where nobody is let in: an answer that comes before its end would cost the client the
     // connection, and whatever it sends next on it. Its size is limited.
-    let request = read().await;
+    let asked = read().await;
     let viewer = authorization::viewer(headers, &edge.verifier)?;
     if viewer.is_none() && edge.settings.introspection != Introspection::Always {
         return Err(authorization::missing().into());
     }
-    let mut request = request?;
-    limits::prepare(&mut request, &edge.settings.limits).map_err(ServerError::from)?;
+    let asked = asked?;
+    let question = match (&asked, &viewer) {
+        (Asked::Post(body), Some(viewer)) => Some(Question::new(viewer.clone(), body.clone())),
+        _ => None,
+    };
+    if let Some(question) = &question {
+        // Without a timer of its own: it reads one row at most, and gives that up by itself.
+        if let Some(body) = edge.graph.recall(question).await {
+            return Ok(Reply::Kept(body));
+        }
+    }
+    // Most of what this takes lies in here, and should not be carried along where there is a kept answer.
+    Box::pin(make(edge, id, asked, viewer, question)).await
+}
+
+/// Makes an answer anew.
+async fn make(
+    edge: &Edge,
+    id: &RequestId,
+    asked: Asked,
+    viewer: Option<Arc<Viewer>>,
+    question: Option<Question>,
+) -> Result<Reply, Refusal> {
+    let is_get = matches!(asked, Asked::Get(_));
+    let mut request = match asked {
+        Asked::Get(request) => *request,
+        Asked::Post(body) => parameters::from_json(&body)?,
+    };
+    edge.documents.prepare(&mut request).map_err(ServerError::from)?;
     // Variables may be long: lent, not copied.
     let variables = std::mem::take(&mut request.variables);
     let introspection = edge.settings.introspection;
-    look_through(&mut request, &variables, method, viewer.as_ref(), introspection)?;
+    let operation_type = look_through(&mut request, &variables, is_get, viewer.as_deref(), introspection)?;
+    // What acts is done again.
+    let question = question.filter(|_| operation_type == OperationType::Query);
     absent::take_out(&mut request, &variables);
     request.variables = variables;
     if introspection == Introspection::Never {
@@ -120,25 +193,25 @@ async fn run(
     }
 
     let has_variables = !request.variables.is_empty();
-    let execution = (edge.execute)(request, viewer, id.0.clone());
+    let execution = edge.graph.execute(request, viewer, id.0.to_string(), question);
     match timeout(edge.settings.request_timeout, execution).await {
-        Ok(answer) => Ok((answer, has_variables)),
+        Ok(executed) => Ok(Reply::New(Box::new(executed), has_variables)),
         Err(_) => Err(Fault::timeout(StatusCode::GATEWAY_TIMEOUT).into()),
     }
 }
 
-/// What the transport has to say of a document.
+/// What the transport has to say of a document, and what it finds there to be run.
 fn look_through(
     request: &mut Request,
     variables: &Variables,
-    method: Method,
+    is_get: bool,
     viewer: Option<&Viewer>,
     introspection: Introspection,
-) -> Result<(), Refusal> {
+) -> Result<OperationType, Refusal> {
     let operation_name = request.operation_name.clone();
     let document = request.parsed_query()?;
     let operation = document::select(document, operation_name.as_deref())?;
-    if method == Method::Get && operation.ty != OperationType::Query {
+    if is_get && operation.ty != OperationType::Query {
         let message = "only queries can be run by GET";
         return Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", message).into());
     }
@@ -149,7 +222,7 @@ fn look_through(
         return Err(coded("GRAPHQL_VALIDATION_FAILED", "introspection is turned off", None).into());
     }
     document::check_required_variables(operation, variables)?;
-    Ok(())
+    Ok(operation.ty)
 }
 
 fn not_acceptable(id: &RequestId) -> Response {

@@ -32,6 +32,6 @@ pub(super) async fn live() -> &'static str {
     "ok\n"
 }
 
-pub(super) async fn ready(State(edge): State<Edge>) -> (StatusCode, &'static str) {
+pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> (StatusCode, &'static str) {
     if (edge.ready.0)().await { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
 }

@@ -1,15 +1,17 @@
 //! Gives each request an id, which stands in its answer, in its errors and in whatever is logged on its way.
 
-use std::{convert::Infallible, time::Instant};
+use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use axum::{
     extract::{FromRequestParts, Request},
-    http::{HeaderMap, HeaderValue, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
     middleware::Next,
     response::Response,
 };
-use tracing::{Instrument, debug, info_span};
+use tracing::{Instrument, Level, debug, enabled, info_span};
 use uuid::Uuid;
+
+use super::panic;
 
 pub(super) const HEADER: &str = "x-request-id";
 
@@ -17,23 +19,30 @@ const MAX_LENGTH: usize = 128;
 
 /// The id of the request at hand: the caller's where that is sane, else a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub Arc<str>);
 
+/// Surrounds the answering of each request.
 pub(super) async fn assign(mut request: Request, next: Next) -> Response {
     let id = taken(request.headers()).unwrap_or_else(|| Uuid::now_v7().to_string());
     let value = HeaderValue::from_str(&id).expect("ids are visible ASCII");
-    // The path without the query, which may hold variables.
-    let span =
-        info_span!("request", request.id = %id, http.method = %request.method(), http.path = request.uri().path());
-    request.extensions_mut().insert(RequestId(id));
+    // All of them have it made, and few log anything: the rest is in the one line that tells of the answer.
+    let span = info_span!("request", request.id = %id);
+    let id = RequestId(id.into());
+    request.extensions_mut().insert(id.clone());
+    let accept = request.headers().get(header::ACCEPT).cloned();
+    let asked = enabled!(Level::DEBUG).then(|| (request.method().clone(), request.uri().path().to_owned()));
 
     let started = Instant::now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let mut response = panic::catch(next.run(request), accept, &id).instrument(span.clone()).await;
     response.headers_mut().insert(HEADER, value);
-    span.in_scope(|| {
-        let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        debug!(http.status = response.status().as_u16(), latency_ms, "Answered a request");
-    });
+    // The path without the query, which may hold variables.
+    if let Some((method, path)) = asked {
+        span.in_scope(|| {
+            let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let status = response.status().as_u16();
+            debug!(http.method = %method, http.path = path, http.status = status, latency_ms, "Answered a request");
+        });
+    }
     response
 }
 

@@ -2,9 +2,11 @@
 
 use std::{future::Future, io, time::Duration};
 
-use axum::Router;
+use axum::ServiceExt;
 use tokio::{net::TcpListener, sync::oneshot, time};
 use tracing::{info, warn};
+
+use super::Site;
 
 /// How long answers may take after the end was asked for; Kubernetes kills after 30 s.
 const DRAIN: Duration = Duration::from_secs(25);
@@ -12,13 +14,14 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Serves until `shutdown` is done: then no connection is accepted any more, and the open ones have 25 s to finish.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    site: impl Site,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let address = listener.local_addr()?;
     let (begun, draining) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let server = axum::serve(listener, site.into_make_service()).with_graceful_shutdown(async move {
         shutdown.await;
-        info!("Shutting down: no new connections, open ones may finish");
+        info!(%address, "Shutting down: no new connections, open ones may finish");
         // Nobody listens any more when the server has ended by itself.
         let _ = begun.send(());
     });

@@ -6,7 +6,7 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use secrecy::SecretString;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::request_id;
+use super::{request_id, webhook};
 use crate::{
     config::{Config, Introspection},
     graphql::limits::Limits,
@@ -19,11 +19,15 @@ const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 pub struct Settings {
     /// For one request, from its first byte read to its answer.
     pub request_timeout: Duration,
+    /// The same for a webhook.
+    pub webhook_timeout: Duration,
     pub body_limit_bytes: usize,
     /// Origins, or `*` alone; empty: no browser of another origin may call.
     pub cors_origins: Vec<String>,
     pub introspection: Introspection,
     pub limits: Limits,
+    /// Whether `/metrics` is here; if not, it has a listener of its own.
+    pub serves_metrics: bool,
     /// A token to fill in on the `GraphiQL` page, for callers from this machine alone.
     pub dev_token: Option<SecretString>,
 }
@@ -32,10 +36,12 @@ impl From<&Config> for Settings {
     fn from(config: &Config) -> Self {
         Self {
             request_timeout: config.request_timeout,
+            webhook_timeout: webhook::TIMEOUT,
             body_limit_bytes: config.body_limit_bytes,
             cors_origins: config.cors_origins.clone(),
             introspection: config.introspection,
             limits: Limits::default(),
+            serves_metrics: config.metrics_listen.is_none(),
             dev_token: config.dev.as_ref().map(|dev| dev.token.clone()),
         }
     }

@@ -1,13 +1,14 @@
 //! The routes, called in process, in front of a graph of a few fields.
 
 mod graphql;
+mod metrics;
 mod surroundings;
+mod webhook;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_graphql::{Context, EmptySubscription, ErrorExtensions, Object, Schema};
 use axum::{
-    Router,
     body::Body,
     http::{HeaderMap, Request, StatusCode, header},
 };
@@ -36,7 +37,7 @@ impl Query {
     }
 
     async fn who(&self, ctx: &Context<'_>) -> Option<String> {
-        ctx.data_opt::<Viewer>().map(|viewer| viewer.subject.clone())
+        ctx.data_opt::<Arc<Viewer>>().map(|viewer| viewer.subject.clone())
     }
 
     async fn child(&self) -> Query {
@@ -71,13 +72,39 @@ impl Mutation {
     }
 }
 
+/// A graph of a few fields.
+struct Small(Schema<Query, Mutation, EmptySubscription>);
+
+impl Answering for Small {
+    fn recall<'a>(&'a self, _: &'a Question) -> BoxFuture<'a, Option<Bytes>> {
+        async { None }.boxed()
+    }
+
+    fn execute(
+        &self,
+        request: async_graphql::Request,
+        viewer: Option<Arc<Viewer>>,
+        id: String,
+        _: Option<Question>,
+    ) -> BoxFuture<'_, Executed> {
+        let request = request.data(id);
+        let request = match viewer {
+            Some(viewer) => request.data(viewer),
+            None => request,
+        };
+        async move { self.0.execute(request).await.into() }.boxed()
+    }
+}
+
 fn settings() -> Settings {
     Settings {
         request_timeout: Duration::from_secs(30),
+        webhook_timeout: Duration::from_secs(30),
         body_limit_bytes: 4096,
         cors_origins: Vec::new(),
         introspection: Introspection::Authenticated,
         limits: Limits::default(),
+        serves_metrics: true,
         dev_token: None,
     }
 }
@@ -102,31 +129,19 @@ fn token(life: TimeDelta) -> String {
     mint(&SecretString::from(SECRET), &jwt(), &grant)
 }
 
-fn edge(settings: Settings, is_ready: bool) -> Router {
+fn edge(settings: Settings, is_ready: bool) -> impl Site {
+    let metrics = Metrics::builder().build();
+    routes(state(settings, is_ready, Webhooks::new(|_| async { Received::Unauthorized }), metrics))
+}
+
+fn state(settings: Settings, is_ready: bool, webhooks: Webhooks, metrics: Metrics) -> Edge {
     let schema = Schema::build(Query, Mutation, EmptySubscription)
         .limit_depth(20)
         .limit_complexity(200)
         .limit_aliases(50)
         .finish();
-    let execute = move |request: async_graphql::Request, viewer: Option<Viewer>, id: String| {
-        let schema = schema.clone();
-        async move {
-            let request = request.data(id);
-            schema
-                .execute(match viewer {
-                    Some(viewer) => request.data(viewer),
-                    None => request,
-                })
-                .await
-        }
-        .boxed()
-    };
-    routes(Edge {
-        execute: Arc::new(execute),
-        verifier: Arc::new(Verifier::new(&jwt())),
-        settings: Arc::new(settings),
-        ready: Ready::new(move || async move { is_ready }),
-    })
+    let ready = Ready::new(move || async move { is_ready });
+    Edge::new(Small(schema), Arc::new(Verifier::new(&jwt())), settings, ready, webhooks, metrics)
 }
 
 /// An answer, its body read as JSON where it is some.
@@ -156,8 +171,8 @@ impl Reply {
     }
 }
 
-async fn send(router: Router, request: Request<Body>) -> Reply {
-    let response = router.oneshot(request).await.unwrap();
+async fn send(site: impl Site, request: Request<Body>) -> Reply {
+    let response = site.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, 1 << 22).await.unwrap();
     Reply {

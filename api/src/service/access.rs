@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ::entity::registry::Kind;
 use ::entity::space::Visibility;
 use uuid::Uuid;
 
-use super::directory::{Binding, Directory, Namespace, Registry, Space, Workspace};
+use super::present::{Present, Visible};
 use crate::auth::policy::{Action, Scope, may};
 use crate::auth::{Role, Viewer};
+use crate::mirror::{Binding, Directory, Namespace, Registry, Space, Workspace};
 
 /// How an image reached a namespace, in the order of precedence when one reference is reached twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +24,7 @@ pub enum Availability {
 
 /// A space whose images a namespace may use, and why.
 #[derive(Clone, Debug)]
-pub struct Reach {
+pub(super) struct Reach {
     pub registry: Registry,
     pub space: Space,
     pub via: Availability,
@@ -43,24 +43,24 @@ pub enum RegistryView {
 /// A [`Directory`] through the eyes of a [`Viewer`].
 #[derive(Clone)]
 pub struct Sight {
-    directory: Arc<Directory>,
+    present: Arc<Present>,
     viewer: Viewer,
     /// The workspaces of the token that Fairway knows.
     roles: BTreeMap<Uuid, Role>,
 }
 
 impl Sight {
-    pub fn new(directory: Arc<Directory>, viewer: &Viewer) -> Self {
+    pub fn new(present: Arc<Present>, viewer: &Viewer) -> Self {
         let roles = viewer
             .memberships
             .iter()
-            .filter_map(|(name, role)| Some((directory.workspace_named(name)?.id, *role)))
+            .filter_map(|(name, role)| Some((present.directory.workspace_named(name)?.id, *role)))
             .collect();
-        Self { directory, viewer: viewer.clone(), roles }
+        Self { present, viewer: viewer.clone(), roles }
     }
 
     pub fn directory(&self) -> &Arc<Directory> {
-        &self.directory
+        &self.present.directory
     }
 
     /// The viewer's own role, whether or not they are an Admin as well.
@@ -69,7 +69,7 @@ impl Sight {
     }
 
     pub fn memberships(&self) -> impl Iterator<Item = (&Workspace, Role)> {
-        self.roles.iter().filter_map(|(id, role)| Some((self.directory.workspaces.find(*id)?, *role)))
+        self.roles.iter().filter_map(|(id, role)| Some((self.directory().workspaces.find(*id)?, *role)))
     }
 
     /// R2 for what belongs to a workspace, or to the platform.
@@ -77,7 +77,7 @@ impl Sight {
         match owner {
             None => may(&self.viewer, action, Scope::Platform),
             Some(id) => self
-                .directory
+                .directory()
                 .workspaces
                 .find(id)
                 .is_some_and(|owner| may(&self.viewer, action, Scope::Workspace(&owner.name))),
@@ -106,14 +106,14 @@ impl Sight {
     }
 
     pub fn sees_space(&self, space: &Space) -> bool {
-        let Some(registry) = self.directory.registries.find(space.registry_id) else { return false };
+        let Some(registry) = self.directory().registries.find(space.registry_id) else { return false };
         match registry.workspace_id {
             _ if self.viewer.is_admin => true,
             Some(owner) => self.is_inside(owner),
             None => {
                 (space.visibility == Visibility::Public && !space.missing)
                     || self
-                        .directory
+                        .directory()
                         .bindings_of_space(space.id)
                         .iter()
                         .any(|binding| self.is_inside(binding.workspace_id))
@@ -129,7 +129,7 @@ impl Sight {
         match registry.workspace_id {
             owner if self.may(Action::ReadRegistrySettings, owner) => RegistryView::Settings,
             Some(_) => RegistryView::Hidden,
-            None if self.directory.spaces_of(registry.id).iter().any(|space| self.sees_space(space)) => {
+            None if self.directory().spaces_of(registry.id).iter().any(|space| self.sees_space(space)) => {
                 RegistryView::Outline
             }
             None => RegistryView::Hidden,
@@ -138,49 +138,52 @@ impl Sight {
 
     /// The bindings of a space that the viewer may see, oldest first.
     pub fn bindings_of(&self, space: Uuid) -> Vec<Binding> {
-        let bindings = self.directory.bindings_of_space(space).iter();
+        let bindings = self.directory().bindings_of_space(space).iter();
         bindings.filter(|binding| self.sees_binding(binding)).cloned().collect()
     }
 
-    /// R1: the spaces whose images the namespace may use, as far as the viewer may know. The most open way comes
-    /// first, so that a space reached twice counts once.
-    pub fn reach(&self, cluster: &str, name: &str) -> Vec<Reach> {
-        let directory = &self.directory;
-        let mut reach = Vec::new();
-        let mut add = |space: &Space, via| {
-            if let Some(registry) = directory.registries.find(space.registry_id)
-                && !space.missing
-            {
-                reach.push(Reach { registry: registry.clone(), space: space.clone(), via });
-            }
-        };
-        for space in directory.open_spaces() {
-            add(space, Availability::Public);
+    /// R1: what may be used in the namespace, as far as the viewer may know.
+    pub(super) fn visible(&self, cluster: &str, name: &str) -> Arc<Visible> {
+        let workspace = self.directory().namespace_named(cluster, name).and_then(|found| found.workspace_id);
+        match workspace.filter(|workspace| self.is_inside(*workspace)) {
+            Some(workspace) => self.present.of_workspace(workspace),
+            None => self.present.public(),
         }
-        let workspace = directory.namespace_named(cluster, name).and_then(|found| found.workspace_id);
-        if let Some(workspace) = workspace.filter(|workspace| self.is_inside(*workspace)) {
-            for binding in directory.bindings_of_workspace(workspace) {
-                // A PUBLIC space may be bound: the binding counts once it turns private.
-                if let Some(space) = directory.spaces.find(binding.space_id)
-                    && space.visibility == Visibility::Private
-                {
-                    add(space, Availability::Bound);
-                }
-            }
-            for registry in directory.registries_of(workspace) {
-                for space in directory.spaces_of(registry.id) {
-                    add(space, Availability::WorkspaceRegistry);
-                }
-            }
-        }
-        reach
     }
 }
 
-/// What the references of a space's images begin with: `host/space/`, or `host/` for a Docker Registry.
-pub fn reference_prefix(registry: &Registry, space: &Space) -> String {
-    match registry.kind {
-        Kind::Harbor => format!("{}/{}/", registry.host, space.name),
-        Kind::DockerRegistry => format!("{}/", registry.host),
+/// R1, the part that is everybody's: the PUBLIC spaces of PLATFORM registries.
+pub(super) fn public_reach(directory: &Directory) -> Vec<Reach> {
+    let reach = |(registry, space): &(Registry, Space)| Reach {
+        registry: registry.clone(),
+        space: space.clone(),
+        via: Availability::Public,
+    };
+    directory.open_spaces().iter().map(reach).collect()
+}
+
+/// R1, the part that is one workspace's, in the order of precedence.
+pub(super) fn own_reach(directory: &Directory, workspace: Uuid) -> Vec<Reach> {
+    let mut reach = Vec::new();
+    let mut add = |space: &Space, via| {
+        if let Some(registry) = directory.registries.find(space.registry_id)
+            && !space.missing
+        {
+            reach.push(Reach { registry: registry.clone(), space: space.clone(), via });
+        }
+    };
+    for binding in directory.bindings_of_workspace(workspace) {
+        // A PUBLIC space may be bound: the binding counts once it turns private.
+        if let Some(space) = directory.spaces.find(binding.space_id)
+            && space.visibility == Visibility::Private
+        {
+            add(space, Availability::Bound);
+        }
     }
+    for registry in directory.registries_of(workspace) {
+        for space in directory.spaces_of(registry.id) {
+            add(space, Availability::WorkspaceRegistry);
+        }
+    }
+    reach
 }

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use ::entity::{space, space_binding, workspace};
+use ::entity::{space, space_binding, tombstone, workspace};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
+use sea_orm::{Condition, QuerySelect};
 use serde_json::{Value, json};
 
 use super::audit::{self, Actor, Deed};
@@ -59,11 +60,13 @@ pub async fn unbind(cx: &Cx, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> 
 
     let write = cx.service.storage.write(Raises::Access).await?;
     let gone: Vec<(Uuid, Uuid)> = standing(&write, &space_ids, &workspace_ids).await?.into_iter().collect();
-    space_binding::Entity::delete_many()
-        .filter(space_binding::Column::SpaceId.is_in(space_ids.iter().copied()))
-        .filter(space_binding::Column::WorkspaceId.is_in(workspace_ids.iter().copied()))
-        .exec(write.tx())
-        .await?;
+    delete(
+        &write,
+        Condition::all()
+            .add(space_binding::Column::SpaceId.is_in(space_ids.iter().copied()))
+            .add(space_binding::Column::WorkspaceId.is_in(workspace_ids.iter().copied())),
+    )
+    .await?;
     record(cx, &write, "unbindSpaces", &sight, &space_ids, &gone, "removed").await?;
     write.commit().await?;
 
@@ -98,11 +101,13 @@ pub async fn set_workspaces(cx: &Cx, space_id: Uuid, workspace_ids: Vec<Uuid>) -
     let pair = |workspace: &Uuid| (space_id, *workspace);
     let new: Vec<_> = workspace_ids.iter().filter(|id| !standing.contains(id)).map(pair).collect();
     let gone: Vec<_> = standing.iter().filter(|id| !workspace_ids.contains(id)).map(pair).collect();
-    space_binding::Entity::delete_many()
-        .filter(space_binding::Column::SpaceId.eq(space_id))
-        .filter(space_binding::Column::WorkspaceId.is_in(gone.iter().map(|(_, workspace)| *workspace)))
-        .exec(write.tx())
-        .await?;
+    delete(
+        &write,
+        Condition::all()
+            .add(space_binding::Column::SpaceId.eq(space_id))
+            .add(space_binding::Column::WorkspaceId.is_in(gone.iter().map(|(_, workspace)| *workspace))),
+    )
+    .await?;
     insert(cx, &write, &new).await?;
     record(cx, &write, "setSpaceWorkspaces", &sight, &space_ids, &new, "added").await?;
     if !gone.is_empty() {
@@ -114,6 +119,21 @@ pub async fn set_workspaces(cx: &Cx, space_id: Uuid, workspace_ids: Vec<Uuid>) -
     let space = sight.directory().spaces.find(space_id).cloned();
     let space = space.ok_or(Error::not_found("registry space").on("spaceId"))?;
     Ok(Reset { space, added: new.len(), removed: gone.len() })
+}
+
+/// Deletes the bindings that `which` holds for, and leaves word of each; answers how many there were.
+pub(super) async fn delete(write: &Write, which: Condition) -> Result<u64, DbErr> {
+    let ids: Vec<Uuid> = space_binding::Entity::find()
+        .select_only()
+        .column(space_binding::Column::Id)
+        .filter(which.clone())
+        .into_tuple()
+        .all(write.tx())
+        .await?;
+    let removed = ids.len() as u64;
+    write.bury(tombstone::Kind::Binding, ids).await?;
+    space_binding::Entity::delete_many().filter(which).exec(write.tx()).await?;
+    Ok(removed)
 }
 
 /// Each id once, in the order given; at most [`MAX_PAIRS`] pairs of them.

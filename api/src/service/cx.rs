@@ -1,6 +1,7 @@
 //! The context of one request: who asks, under which id, and the one moment that it reads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -9,22 +10,26 @@ use super::access::Sight;
 use super::{Error, Service};
 use crate::auth::Viewer;
 use crate::auth::policy::{Action, Scope, may};
+use crate::storage::Epoch;
 
 /// Made once for a request; every function of [`super`] takes it first.
 pub struct Cx {
     pub service: Service,
-    pub viewer: Viewer,
+    pub viewer: Arc<Viewer>,
     pub request_id: String,
     /// Until when this request waits for registries, all in all.
     pub(super) deadline: Instant,
     /// Pinned at the first read, and again after each mutation.
     sight: Mutex<Option<Arc<Sight>>>,
+    /// Whether the answer follows from more than what is stored.
+    depends_on_more: AtomicBool,
 }
 
 impl Cx {
-    pub fn new(service: Service, viewer: Viewer, request_id: String) -> Self {
+    pub fn new(service: Service, viewer: Arc<Viewer>, request_id: String) -> Self {
         let deadline = Instant::now() + service.deadline;
-        Self { service, viewer, request_id, deadline, sight: Mutex::new(None) }
+        let (sight, depends_on_more) = (Mutex::new(None), AtomicBool::new(false));
+        Self { service, viewer, request_id, deadline, sight, depends_on_more }
     }
 
     /// What the viewer may see, as of the moment that this request reads.
@@ -33,14 +38,31 @@ impl Cx {
         if let Some(sight) = &*sight {
             return Ok(sight.clone());
         }
-        let directory = self.service.directory().await?;
-        Ok(sight.insert(Arc::new(Sight::new(directory, &self.viewer))).clone())
+        // Boxed: each field of each node that asks for the sight would carry what reading the directory takes, and hardly
+        // one of them comes to read it.
+        let present = Box::pin(self.service.present()).await?;
+        Ok(sight.insert(Arc::new(Sight::new(present, &self.viewer))).clone())
     }
 
     /// Reads the present anew: what a mutation decides on, and what its answer shows.
     pub async fn fresh_sight(&self) -> Result<Arc<Sight>, Error> {
         *self.sight.lock().await = None;
         self.sight().await
+    }
+
+    /// Tells that the answer shows what the epoch says nothing of: what a registry was asked just now, when something
+    /// was last looked at, what is under way in this process. Such an answer is not given again.
+    pub fn depends_on_more(&self) {
+        self.depends_on_more.store(true, Ordering::Relaxed);
+    }
+
+    /// The epoch from which, and from nothing else, all follows that was read in this context. None when it depends on
+    /// more, or when nothing was read.
+    pub(super) fn follows_from(&self) -> Option<Epoch> {
+        // Whoever still holds the lock is still reading.
+        let sight = self.sight.try_lock().ok()?;
+        let epoch = sight.as_ref().map(|sight| sight.directory().epoch);
+        epoch.filter(|_| !self.depends_on_more.load(Ordering::Relaxed))
     }
 
     pub(super) fn may(&self, action: Action, scope: Scope<'_>) -> bool {

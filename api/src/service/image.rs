@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::access::{Reach, reference_prefix};
 use super::name::{ImageReference, NamespaceKey, is_digest, is_tag};
-use super::selector::{self, Filter, Selection};
+use super::selector::{self, Filter, Reachable, Selection};
 use super::{Availability, Cx, Error, Registry, Space};
 use crate::catalog::{self, Snapshot};
-use crate::sync::Loaded;
+use crate::mirror::reference_prefix;
 use crate::upstream::{self, SpaceKey};
 
 /// A repository in a space that the viewer may see.
@@ -46,10 +45,14 @@ impl Image {
 pub async fn find(cx: &Cx, space: Uuid, repository: &str) -> Result<Option<Image>, Error> {
     let Some(space) = super::space::find(cx, space).await?.filter(|space| !space.missing) else { return Ok(None) };
     let registry = super::space::registry_of(cx, &space).await?;
-    let Some(loaded) = selector::images(cx, &[space.id]).await?.remove(&space.id) else { return Ok(None) };
-    let Some(snapshot) = loaded.snapshot else { return unknown(cx, &registry, loaded.failure.as_deref()).await };
+    let snapshot = images_of(cx, &registry, &space).await?;
     let found = snapshot.get(repository);
     Ok(found.map(|index| Image::new(registry, space, snapshot, index)))
+}
+
+async fn images_of(cx: &Cx, registry: &Registry, space: &Space) -> Result<Arc<Snapshot>, Error> {
+    let sight = cx.sight().await?;
+    selector::images_of(cx, registry, space).await.map_err(|failure| selector::unread(&sight, registry, Some(&failure)))
 }
 
 /// The image of this reference as the namespace would see it, with its cursor in the order by reference.
@@ -58,53 +61,29 @@ pub async fn find_available(
     namespace: &NamespaceKey,
     reference: &ImageReference,
 ) -> Result<Option<(Image, Availability, String)>, Error> {
-    let sight = cx.sight().await?;
-    // Only the spaces that the reference can be in are asked for their images.
-    let reach: Vec<Reach> = sight
-        .reach(&namespace.cluster, &namespace.name)
-        .into_iter()
-        .filter(|reach| reference.name.starts_with(&reference_prefix(&reach.registry, &reach.space)))
-        .collect();
-    let ids: Vec<Uuid> = reach.iter().map(|reach| reach.space.id).collect();
-    let mut loaded = selector::images(cx, &ids).await?;
-    let known: Vec<Reach> = reach.into_iter().filter(|reach| loaded.contains_key(&reach.space.id)).collect();
-    let loaded: Vec<Loaded> = known.iter().filter_map(|reach| loaded.remove(&reach.space.id)).collect();
-    // A space of which nothing is known may hold it: "no" would be a guess.
-    let blind = known.iter().zip(&loaded).find(|(_, loaded)| loaded.snapshot.is_none());
-    let blind = blind.map(|(reach, loaded)| (reach.registry.clone(), loaded.failure.clone()));
-    match (Selection::new(sight, &known, loaded, &Filter::default(), None).find(&reference.name), blind) {
-        (None, Some((registry, failure))) => unknown(cx, &registry, failure.as_deref()).await,
-        (found, _) => Ok(found),
-    }
-}
-
-/// The registry did not answer now, and what was known cannot stand for it.
-async fn unknown<T>(cx: &Cx, registry: &Registry, failure: Option<&upstream::Error>) -> Result<Option<T>, Error> {
-    match failure {
-        None => Ok(None),
-        Some(failure) => Err(Error::Upstream {
-            message: selector::told(&*cx.sight().await?, registry, failure),
-            registry: Some(registry.name.clone()),
-            field: None,
-            source: failure.clone(),
-        }),
-    }
+    let namespaces = std::slice::from_ref(namespace);
+    let is_wanted = |prefix: &str| reference.name.starts_with(prefix);
+    let found = selector::reachable_where(cx, namespaces, is_wanted).await?.remove(namespace);
+    found.map_or(Ok(None), |reachable| reachable.find(&reference.name))
 }
 
 /// The images of one space, ready to be paged.
 pub async fn of_space(cx: &Cx, space: &Space, search: Option<catalog::Search>) -> Result<Selection, Error> {
     let sight = cx.sight().await?;
     let registry = super::space::registry_of(cx, space).await?;
-    let reach = [Reach { registry: registry.clone(), space: space.clone(), via: Availability::Public }];
-    if space.missing {
-        let nothing = Loaded { snapshot: None, as_of: None, failure: None };
-        return Ok(Selection::new(sight, &reach, vec![nothing], &Filter::default(), search));
-    }
-    let loaded = selector::images(cx, &[space.id]).await?.remove(&space.id);
-    let loaded = loaded.ok_or(Error::not_found("registry space"))?;
-    // Unlike the selector's, this list has nothing to tell its age by: old images would pass for those of now.
-    unknown::<()>(cx, &registry, loaded.failure.as_deref()).await?;
-    Ok(Selection::new(sight, &reach, vec![loaded], &Filter::default(), search))
+    let snapshot = match space.missing {
+        true => None,
+        false => {
+            let snapshot = images_of(cx, &registry, space).await?;
+            // Unlike the selector's, this list has nothing to tell its age by: old images would pass for those of now.
+            if let Some(message) = selector::trouble(&sight, &registry, space) {
+                let source = upstream::Error::Unavailable { status: 503, retry_after: None };
+                return Err(Error::Upstream { message, registry: Some(registry.name.clone()), field: None, source });
+            }
+            Some(snapshot)
+        }
+    };
+    Ok(Selection::new(Reachable::of_space(sight, &registry, space, snapshot), &Filter::default(), search))
 }
 
 /// All tags, newest push first; those of a Docker Registry, which tells no push times, by version, descending.
@@ -134,6 +113,7 @@ async fn ask<T, F>(cx: &Cx, image: &Image, question: impl FnOnce(upstream::Regis
 where
     F: Future<Output = Result<T, upstream::Error>>,
 {
+    cx.depends_on_more();
     match cx.service.sync.ask(&image.registry, cx.deadline, question).await {
         Ok(answer) => Ok(answer),
         Err(error) => Err(Error::Upstream {

@@ -6,9 +6,10 @@ mod connection;
 mod integrate;
 mod update;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use ::entity::{image, registry, space, space_binding, workspace};
+use ::entity::{image, registry, registry_sync, space, space_binding, tombstone, workspace};
+use sea_orm::Condition;
 use sea_orm::prelude::*;
 use serde_json::json;
 
@@ -16,9 +17,10 @@ pub use self::connection::{Connection, Tested, test};
 pub use self::integrate::{Integration, integrate};
 pub use self::update::{Change, update};
 use super::audit::{self, Actor, Deed};
-use super::{Cx, Error, Registry, RegistryView, Sight};
+use super::{Cx, Error, Registry, RegistryView, Service, Sight};
 use crate::auth::policy::{Action, Scope};
 use crate::storage::{Raises, Write};
+use crate::upstream::SpaceKey;
 
 /// What a list of registries is narrowed to.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +103,7 @@ pub async fn remove(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
             super::workspace::named(tenants.into_iter().map(|tenant| tenant.name)).unwrap_or_default(),
         )));
     }
+    let webhooks = webhooks(&spaces);
     let removed = delete_rows(&write, id).await?;
     // Tenants of a PLATFORM registry may read its name, and no settings.
     let before = json!({ "name": registry.name, "address": registry.address });
@@ -115,22 +118,50 @@ pub async fn remove(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
         Deed { action: "removeRegistry", target: Some(format!("registry:{id}")), target_name: &registry.name, events };
     audit::record(&write, &Actor::from(cx), deed).await?;
     write.commit().await?;
+    remove_webhooks(&cx.service, &registry, webhooks);
+    cx.service.sync.forget(id);
     cx.fresh_sight().await?;
     Ok(removed)
+}
+
+/// The webhook policies that Fairway made in these spaces.
+fn webhooks(spaces: &[space::Model]) -> Vec<(SpaceKey, String)> {
+    let policy = |space: &space::Model| {
+        let (policy, _fingerprint) = space.webhook.as_deref()?.split_once(' ')?;
+        let key = SpaceKey { id: space.upstream_id.clone(), name: space.name.clone() };
+        (policy != "-" && !space.missing).then(|| (key, policy.to_owned()))
+    };
+    spaces.iter().filter_map(policy).collect()
+}
+
+/// The one thing of Fairway's in a registry that is forgotten (R5). Nobody waits for it, and it is not tried twice.
+fn remove_webhooks(service: &Service, registry: &Registry, webhooks: Vec<(SpaceKey, String)>) {
+    if !webhooks.is_empty() {
+        let (sync, registry) = (service.sync.clone(), registry.clone());
+        service.acts.spawn(async move { sync.remove_webhooks(&registry, webhooks).await });
+    }
 }
 
 /// Deletes the registry's rows and all that hangs on them; answers how many bindings there were. The order is that
 /// of the foreign keys, so that no cascade is left to the database to do unseen.
 pub(super) async fn delete_rows(write: &Write, id: Uuid) -> Result<u64, DbErr> {
     let tx = write.tx();
-    let bindings = space_binding::Entity::delete_many()
-        .filter(space_binding::Column::SpaceId.in_subquery(space_ids(id)))
-        .exec(tx)
-        .await?;
+    let bindings = Condition::all().add(space_binding::Column::SpaceId.in_subquery(space_ids(id)));
+    let removed = super::binding::delete(write, bindings).await?;
+    let spaces: Vec<Uuid> = space::Entity::find()
+        .filter(space::Column::RegistryId.eq(id))
+        .all(tx)
+        .await?
+        .iter()
+        .map(|row| row.id)
+        .collect();
+    write.bury(tombstone::Kind::Space, spaces).await?;
+    write.bury(tombstone::Kind::Registry, [id]).await?;
     image::Entity::delete_many().filter(image::Column::SpaceId.in_subquery(space_ids(id))).exec(tx).await?;
     space::Entity::delete_many().filter(space::Column::RegistryId.eq(id)).exec(tx).await?;
+    registry_sync::Entity::delete_by_id(id).exec(tx).await?;
     registry::Entity::delete_by_id(id).exec(tx).await?;
-    Ok(bindings.rows_affected)
+    Ok(removed)
 }
 
 fn space_ids(registry: Uuid) -> sea_orm::sea_query::SelectStatement {
@@ -142,9 +173,18 @@ fn space_ids(registry: Uuid) -> sea_orm::sea_query::SelectStatement {
         .into_query()
 }
 
-/// Whether this process is reading the registry's spaces now.
-pub fn is_under_way(cx: &Cx, id: Uuid) -> bool {
-    cx.service.sync.is_sweeping(id)
+/// How these registries are kept in step, as written down last. Each turn of a sync moves it without raising the epoch, so
+/// it is read when somebody asks.
+pub async fn turns(cx: &Cx, ids: Vec<Uuid>) -> Result<HashMap<Uuid, registry_sync::Model>, Error> {
+    /// More than this many are read faster all at once.
+    const MAX_NAMED: usize = 500;
+    cx.depends_on_more();
+    let mut query = registry_sync::Entity::find();
+    if ids.len() <= MAX_NAMED {
+        query = query.filter(registry_sync::Column::RegistryId.is_in(ids));
+    }
+    let rows = query.all(cx.service.storage.connection()).await?;
+    Ok(rows.into_iter().map(|row| (row.registry_id, row)).collect())
 }
 
 /// Probes the registry and reads its spaces now. What it answered, a failure too, is in the registry's health.

@@ -2,15 +2,17 @@
 
 use ::entity::registry::{self, Kind};
 use ::entity::space::{self, Visibility};
-use ::entity::{image, space_binding};
+use ::entity::{image, space_binding, tombstone};
 use sea_orm::ActiveValue::Set;
+use sea_orm::Condition;
 use sea_orm::prelude::*;
 use serde_json::{Value, json};
 
 use super::audit::{self, Actor, Deed};
 use super::name::project_name;
-use super::{Cx, Error, Registry, Service, Sight, Space};
+use super::{Cx, Directory, Error, Registry, Service, Sight, Space};
 use crate::auth::policy::Action;
+use crate::clock;
 use crate::storage::{Raises, Write};
 use crate::sync::space_row;
 use crate::upstream::{self, SpaceKey};
@@ -62,6 +64,16 @@ pub async fn registry_of(cx: &Cx, space: &Space) -> Result<Registry, Error> {
     sight.directory().registries.find(space.registry_id).cloned().ok_or(Error::not_found("registry"))
 }
 
+/// How many images it holds, as far as is known: those that are shown of it, or what its registry counts while they were
+/// never read.
+pub fn image_count(directory: &Directory, space: &Space) -> Option<i64> {
+    match directory.catalog.get(space.id) {
+        _ if space.missing => Some(0),
+        Some(snapshot) => i64::try_from(snapshot.len()).ok(),
+        None => space.image_count,
+    }
+}
+
 /// What a space's artifacts take, and may take, as its registry tells now: nothing for a Docker Registry.
 pub async fn quota(cx: &Cx, space: &Space) -> Result<upstream::Quota, Error> {
     let registry = registry_of(cx, space).await?;
@@ -69,6 +81,7 @@ pub async fn quota(cx: &Cx, space: &Space) -> Result<upstream::Quota, Error> {
         return Ok(upstream::Quota::default());
     }
     let key = key_of(space);
+    cx.depends_on_more();
     match cx.service.sync.ask(&registry, cx.deadline, |client| async move { client.get_quota(&key).await }).await {
         Ok(quota) => Ok(quota),
         Err(error) => Err(Error::Upstream {
@@ -115,7 +128,9 @@ pub async fn create(cx: &Cx, registry_id: Uuid, name: &str, public: bool) -> Res
                 Some(row) => row.id,
                 None => {
                     let id = Uuid::now_v7();
-                    let row = space_row(id, registry_id, &made, write.version());
+                    let mut row = space_row(id, registry_id, &made, write.version());
+                    // Made a moment ago, and nothing was pushed yet: its images are known to be none.
+                    row.images_as_of = Set(Some(clock::now()));
                     space::Entity::insert(row).exec_without_returning(write.tx()).await?;
                     id
                 }
@@ -305,7 +320,9 @@ impl Act {
             write.commit().await?;
             return Err(bound_meanwhile());
         }
-        space_binding::Entity::delete_many().filter(space_binding::Column::SpaceId.eq(id)).exec(tx).await?;
+        let of_space = Condition::all().add(space_binding::Column::SpaceId.eq(id));
+        super::binding::delete(&write, of_space).await?;
+        write.bury(tombstone::Kind::Space, [id]).await?;
         image::Entity::delete_many().filter(image::Column::SpaceId.eq(id)).exec(tx).await?;
         space::Entity::delete_by_id(id).exec(tx).await?;
         let removed = bound.len() as u64;

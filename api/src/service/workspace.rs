@@ -1,7 +1,8 @@
 //! Workspaces: the tenants.
 
-use ::entity::{namespace, registry, space, space_binding, workspace};
+use ::entity::{namespace, registry, space, space_binding, tombstone, workspace};
 use sea_orm::ActiveValue::Set;
+use sea_orm::Condition;
 use sea_orm::prelude::*;
 use serde_json::json;
 
@@ -146,14 +147,12 @@ pub async fn delete(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
         .filter(namespace::Column::WorkspaceId.eq(id))
         .exec(tx)
         .await?;
-    let mut removed = space_binding::Entity::delete_many()
-        .filter(space_binding::Column::WorkspaceId.eq(id))
-        .exec(tx)
-        .await?
-        .rows_affected;
+    let of_workspace = Condition::all().add(space_binding::Column::WorkspaceId.eq(id));
+    let mut removed = super::binding::delete(&write, of_workspace).await?;
     for registry in &registries {
         removed += super::registry::delete_rows(&write, registry.id).await?;
     }
+    write.bury(tombstone::Kind::Workspace, [id]).await?;
     workspace::Entity::delete_by_id(id).exec(tx).await?;
     let deed = Deed {
         action: "deleteWorkspace",

@@ -47,6 +47,11 @@ where
         flight
     }
 
+    /// All work under way.
+    pub(super) fn all(&self) -> Vec<Flight<T>> {
+        self.under_way.lock().expect("no panic happens under this lock").values().cloned().collect()
+    }
+
     /// The work under way for `key`.
     pub(super) fn under_way(&self, key: &K) -> Option<Flight<T>> {
         self.under_way.lock().expect("no panic happens under this lock").get(key).cloned()

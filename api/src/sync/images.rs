@@ -1,251 +1,303 @@
-//! The images of a space: loaded when somebody asks, each identical load once, and kept for when it fails.
+//! The images of a registry's spaces, as a sweep keeps them: by what changed last and by how many there are, and now
+//! and then all of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ::entity::{image, registry, space};
-use chrono::{DateTime, Utc};
-use futures_util::future::join_all;
+use ::entity::{registry::Kind, registry_sync, space};
+use futures_util::{StreamExt, stream};
 use sea_orm::ActiveValue::Set;
-use sea_orm::QueryOrder;
+use sea_orm::QuerySelect;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use tokio::time::{Instant, timeout_at};
 
-use super::Sync;
-use crate::catalog::{Entry, ImageData, Snapshot};
-use crate::clock;
-use crate::storage::Raises;
-use crate::upstream::{self, SpaceKey};
+use super::AT_A_TIME;
+use super::health::is_outage;
+use super::keep::{Extent, Read, snapshot};
+use super::plan::{Holding, by_space, is_cheaper_at_once, unread};
+use super::reading::{Reading, Stop};
+use crate::catalog::{ImageData, Snapshot};
+use crate::metrics::{self, SweepOutcome};
+use crate::upstream::{self, Recent, SpaceKey};
 
-/// Rows written by one statement: seven values each, below every database's limit.
-const ROWS_A_STATEMENT: usize = 1_000;
+/// How many pages of what changed last are read before it is left to the counts.
+const MOST_PAGES: usize = 10;
 
-/// The images of one space, as of a moment.
-#[derive(Clone)]
-pub struct Loaded {
-    /// None when no images were ever known of it.
-    pub snapshot: Option<Arc<Snapshot>>,
-    pub as_of: Option<DateTime<Utc>>,
-    /// Why these are the last known ones, and not those of now.
-    pub failure: Option<Arc<upstream::Error>>,
+/// How many spaces are read before that is written down.
+const DATED_AT_ONCE: usize = 100;
+
+/// How far a sweep is, in spaces.
+pub(super) struct Progress {
+    done: AtomicUsize,
+    total: AtomicUsize,
+    tally: metrics::Sweep,
 }
 
-impl Sync {
-    /// Brings the last known images of all spaces to memory: at start, before any registry has answered.
-    pub async fn recall(&self) -> Result<usize, DbErr> {
-        let storage = &self.inner.storage;
-        let moments: HashMap<Uuid, DateTime<Utc>> = space::Entity::find()
-            .all(storage.connection())
-            .await?
-            .into_iter()
-            .filter_map(|row| Some((row.id, row.images_as_of?)))
-            .collect();
-        let rows = image::Entity::find().order_by_asc(image::Column::SpaceId).all(storage.connection()).await?;
-        let n_images = rows.len();
-        let mut by_space: HashMap<Uuid, Vec<ImageData>> = moments.keys().map(|id| (*id, Vec::new())).collect();
-        for row in rows {
-            by_space.entry(row.space_id).or_default().push(data_of(row));
+impl Progress {
+    pub(super) fn new(tally: metrics::Sweep) -> Self {
+        Self { done: AtomicUsize::default(), total: AtomicUsize::default(), tally }
+    }
+
+    /// The sweep came to this end. Dropped without, it was abandoned.
+    pub(super) fn ended(self, outcome: SweepOutcome) {
+        self.tally.ended(outcome);
+    }
+
+    pub(super) fn get(&self) -> (usize, usize) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    fn expect(&self, total: usize) {
+        self.total.store(total, Ordering::Relaxed);
+        self.tally.expects(total);
+    }
+
+    fn advance(&self, n: usize) {
+        self.done.fetch_add(n, Ordering::Relaxed);
+        self.tally.advanced(n);
+    }
+}
+
+/// The images of one registry, on their way to the rows.
+pub(super) struct Images<'a> {
+    pub(super) reading: &'a Reading,
+    pub(super) client: &'a upstream::Registry,
+    /// The sync row as it was when the sweep began.
+    pub(super) row: &'a registry_sync::Model,
+    pub(super) progress: &'a Progress,
+}
+
+impl Images<'_> {
+    /// Brings the images of these spaces up to date: those that a complete list of spaces showed. `is_full` reads them
+    /// all, whatever is known. True if it did.
+    pub(super) async fn update(&self, mut holdings: Vec<Holding>, mut is_full: bool) -> Result<bool, Stop> {
+        if self.reading.registry.kind == Kind::DockerRegistry {
+            self.progress.expect(holdings.len());
+            self.read_each(holdings, false).await?;
+            return Ok(true);
         }
-        for (id, images) in by_space {
-            if let Some(as_of) = moments.get(&id) {
-                let snapshot = Arc::new(Snapshot::build(images));
-                self.inner.catalog.replace(id, Entry { snapshot, as_of: *as_of });
+        if holdings.iter().all(Holding::is_empty) {
+            self.settle_empty(&mut holdings).await?;
+            return Ok(is_full);
+        }
+        // When everything is read anyway, what changed last matters only to what an earlier sweep has read of it.
+        let is_resumed = self.row.full_since.is_some();
+        let mut total = None;
+        if !is_full || is_resumed {
+            match self.catch_up(&mut holdings).await {
+                Ok(n_images) => total = n_images,
+                // This Harbor does not tell what changed last, or not this account.
+                Err(Stop::Failed(error)) if !is_outage(&error) => is_full = true,
+                Err(stop) => return Err(stop),
             }
         }
-        Ok(n_images)
+        self.settle_empty(&mut holdings).await?;
+        let read_since = if is_full { self.begin_full().await? } else { HashSet::new() };
+        let is_due = |holding: &Holding| is_full && !read_since.contains(&holding.space.id);
+        let turn = usize::try_from(self.row.sweeps_since_full).unwrap_or_default();
+        let mut unread = unread(&holdings, is_due, turn);
+        self.progress.expect(unread.len());
+        let listed = || holdings.iter().map(|holding| holding.listed.unwrap_or_default()).sum();
+        if is_cheaper_at_once(&unread, total.unwrap_or_else(listed)) {
+            unread = self.read_at_once(unread, is_full).await?;
+        }
+        self.read_each(unread, is_full).await?;
+        Ok(is_full)
     }
 
-    /// The images of these spaces now, all loaded at once and in the order given; for one whose registry fails or
-    /// does not answer within `deadline`, the last known ones with the failure. A load goes on when nobody waits
-    /// for it any more: who asks next finds its result.
-    pub async fn images(&self, spaces: &[(Arc<registry::Model>, Arc<space::Model>)], deadline: Instant) -> Vec<Loaded> {
-        let loads = spaces.iter().cloned().map(|(registry, space)| self.images_of(registry, space, deadline));
-        join_all(loads).await
-    }
-
-    async fn images_of(&self, registry: Arc<registry::Model>, space: Arc<space::Model>, deadline: Instant) -> Loaded {
-        let (sync, id) = (self.clone(), space.id);
-        // Under other settings it is another load.
-        let load = self.inner.loads.join((id, registry.updated_at), sync.load(registry, space));
-        let failure = match timeout_at(deadline, load).await {
-            Ok(Some(Ok(loaded))) => return loaded,
-            Ok(Some(Err(failure))) => failure,
-            Ok(None) => Arc::new(upstream::Error::Malformed { what: "its list of images".into() }),
-            Err(_elapsed) => Arc::new(upstream::Error::Timeout),
-        };
-        self.last_known(id, Some(failure))
-    }
-
-    /// What was known of the space before `failure`.
-    pub fn last_known(&self, space: Uuid, failure: Option<Arc<upstream::Error>>) -> Loaded {
-        let kept = self.inner.catalog.get(space);
-        Loaded {
-            snapshot: kept.as_ref().map(|entry| entry.snapshot.clone()),
-            as_of: kept.map(|entry| entry.as_of),
-            failure,
+    /// Reads what changed last, as long as it is news. Where that is all there is, it is taken as such. Answers how many
+    /// images there are in all, where the registry tells.
+    async fn catch_up(&self, holdings: &mut [Holding]) -> Result<Option<usize>, Stop> {
+        let Recent { mut images, total } = self.client.recent_images(1).await.map_err(Stop::Failed)?;
+        if total.is_some_and(|total| total <= images.len()) {
+            self.take_all(holdings, images).await?;
+            return Ok(total);
         }
-    }
-
-    async fn load(
-        self,
-        registry: Arc<registry::Model>,
-        space: Arc<space::Model>,
-    ) -> Result<Loaded, Arc<upstream::Error>> {
-        if self.is_refused(&registry) {
-            return Err(Arc::new(upstream::Error::Unauthorized));
-        }
-        let key = SpaceKey { id: space.upstream_id.clone(), name: space.name.clone() };
-        let as_of = clock::now();
-        let listed = match self.client(&registry) {
-            Ok(client) => client.list_images(&key).await,
-            Err(unusable) => Err(unusable),
-        };
-        self.heed(&registry, listed.as_ref().err());
-        let images = listed.map_err(|error| {
-            tracing::warn!(
-                registry.id = %registry.id,
-                space.name = %space.name,
-                error = &error as &dyn std::error::Error,
-                "The images of a space were not loaded",
-            );
-            Arc::new(error)
-        })?;
-        let loaded = Arc::new(Snapshot::build(images.into_iter().filter_map(data)));
-        let kept = self.inner.catalog.get(space.id);
-        if kept.as_ref().is_some_and(|entry| entry.as_of > as_of) {
-            // A load that began later came first.
-            return Ok(Loaded { snapshot: Some(loaded), as_of: Some(as_of), failure: None });
-        }
-        let snapshot = match &kept {
-            Some(entry) if *entry.snapshot == *loaded => entry.snapshot.clone(),
-            _ => loaded,
-        };
-        let is_news = kept.as_ref().is_none_or(|entry| !Arc::ptr_eq(&entry.snapshot, &snapshot));
-        let is_kept = !is_news
-            || self.keep(&registry, space.id, &snapshot, as_of).await.unwrap_or_else(|error| {
-                // The answer is true all the same. What was known stays known, and the next load tries again.
-                let error: &dyn std::error::Error = &error;
-                tracing::error!(space.id = %space.id, error, "The images of a space were not written down");
-                false
-            });
-        if !is_news && let Err(error) = self.date(space.id, as_of).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::warn!(space.id = %space.id, error, "The age of a space's images was not written down");
-        }
-        if is_kept {
-            self.inner.catalog.replace(space.id, Entry { snapshot: snapshot.clone(), as_of });
-        }
-        Ok(Loaded { snapshot: Some(snapshot), as_of: Some(as_of), failure: None })
-    }
-
-    /// Writes down that the images are still true, once an interval: what a restart tells of their age. Nobody keeps
-    /// that moment in memory, so the epoch stays.
-    async fn date(&self, space: Uuid, as_of: DateTime<Utc>) -> Result<(), DbErr> {
-        {
-            let mut dated = self.inner.dated.lock().expect("no panic happens under this lock");
-            let interval = chrono::TimeDelta::from_std(self.inner.interval).unwrap_or(chrono::TimeDelta::MAX);
-            if dated.get(&space).is_some_and(|last| as_of - *last < interval) {
-                return Ok(());
+        for page in 2.. {
+            let is_news = self.take_some(holdings, images).await?;
+            if !is_news || page > MOST_PAGES {
+                break;
             }
-            dated.insert(space, as_of);
+            images = self.client.recent_images(page).await.map_err(Stop::Failed)?.images;
         }
-        let changed = space::ActiveModel { id: Set(space), images_as_of: Set(Some(as_of)), ..Default::default() };
-        space::Entity::update(changed).exec(self.inner.storage.connection()).await?;
+        Ok(total)
+    }
+
+    /// Takes these images for all that there are, in the spaces where the registry counts as many.
+    async fn take_all(&self, holdings: &mut [Holding], images: Vec<(String, upstream::Image)>) -> Result<(), Stop> {
+        let mut images = by_space(images);
+        let mut reads = Vec::new();
+        for holding in holdings {
+            let images = images.remove(&holding.space.upstream_id).unwrap_or_default();
+            if holding.listed == Some(images.len()) {
+                reads.push(holding.take(Snapshot::build(images)));
+            }
+        }
+        self.reading.keep(&reads).await?;
         Ok(())
     }
 
-    /// Makes the rows equal to what is known now, whoever wrote them. False, and nothing done, when the space is gone
-    /// or its registry's settings have changed meanwhile.
-    async fn keep(
-        &self,
-        registry: &registry::Model,
-        space_id: Uuid,
-        now: &Snapshot,
-        as_of: DateTime<Utc>,
-    ) -> Result<bool, DbErr> {
-        let write = self.inner.storage.write(Raises::Content).await?;
-        let settings = registry::Entity::find_by_id(registry.id).one(write.tx()).await?;
-        let space = space::Entity::find_by_id(space_id).one(write.tx()).await?;
-        if space.is_none() || settings.is_none_or(|settings| settings.updated_at != registry.updated_at) {
-            return Ok(false);
+    /// Takes these images in, in the spaces whose others are known. True if one of them was not known, or known
+    /// otherwise.
+    async fn take_some(&self, holdings: &mut [Holding], images: Vec<(String, upstream::Image)>) -> Result<bool, Stop> {
+        let mut images = by_space(images);
+        let mut reads = Vec::new();
+        let mut is_news = false;
+        for holding in holdings {
+            let Some(images) = images.remove(&holding.space.upstream_id) else { continue };
+            let Some(known) = &holding.known else {
+                is_news = true;
+                continue;
+            };
+            let some = Snapshot::build(images.iter().cloned());
+            let changes = known.diff(&some);
+            if changes.added.is_empty() && changes.changed.is_empty() {
+                continue;
+            }
+            is_news = true;
+            let by_repository: BTreeMap<String, Option<ImageData>> =
+                images.into_iter().map(|image| (image.repository.clone(), Some(image))).collect();
+            let patched = Arc::new(known.patched(by_repository));
+            let before = holding.known.replace(patched);
+            reads.push(Read { space: holding.space.clone(), before, now: Arc::new(some), extent: Extent::Some });
         }
-        let rows = image::Entity::find().filter(image::Column::SpaceId.eq(space_id)).all(write.tx()).await?;
-        let before = Snapshot::build(rows.into_iter().map(data_of));
-        let changes = before.diff(now);
-        for gone in changes.removed.chunks(ROWS_A_STATEMENT) {
-            let repositories = gone.iter().map(|row| before.image(*row).repository.to_owned());
-            image::Entity::delete_many()
-                .filter(image::Column::SpaceId.eq(space_id))
-                .filter(image::Column::Repository.is_in(repositories))
-                .exec(write.tx())
-                .await?;
-        }
-        let news: Vec<usize> = changes.added.into_iter().chain(changes.changed).collect();
-        for chunk in news.chunks(ROWS_A_STATEMENT) {
-            let rows = chunk.iter().map(|row| {
-                let image = now.image(*row);
-                image::ActiveModel {
-                    space_id: Set(space_id),
-                    repository: Set(image.repository.to_owned()),
-                    description: Set(image.description.map(str::to_owned)),
-                    artifact_count: Set(image.artifact_count),
-                    pull_count: Set(image.pull_count),
-                    updated_at: Set(image.updated_at),
-                    version: Set(write.version()),
-                }
-            });
-            let on_conflict = OnConflict::columns([image::Column::SpaceId, image::Column::Repository])
-                .update_columns([
-                    image::Column::Description,
-                    image::Column::ArtifactCount,
-                    image::Column::PullCount,
-                    image::Column::UpdatedAt,
-                    image::Column::Version,
-                ])
-                .to_owned();
-            image::Entity::insert_many(rows).on_conflict(on_conflict).exec_without_returning(write.tx()).await?;
-        }
-        let changed = space::ActiveModel {
-            id: Set(space_id),
-            image_count: Set(Some(now.len() as i64)),
-            images_as_of: Set(Some(as_of)),
-            // Not stamped: what a sweep may overwrite is not among what changed here.
-            ..Default::default()
+        self.reading.keep(&reads).await?;
+        // What is left belongs to spaces that are newer than the list of them.
+        Ok(is_news || !images.is_empty())
+    }
+
+    /// Writes down the spaces without images that were never read: the list of spaces says all there is to say.
+    async fn settle_empty(&self, holdings: &mut [Holding]) -> Result<(), Stop> {
+        let is_unsettled = |holding: &&mut Holding| {
+            holding.is_empty() && (holding.known.is_none() || holding.space.images_failure.is_some())
         };
-        space::Entity::update(changed).exec(write.tx()).await?;
-        write.commit().await?;
-        self.inner.dated.lock().expect("no panic happens under this lock").insert(space_id, as_of);
-        Ok(true)
+        let unsettled = holdings.iter_mut().filter(is_unsettled);
+        let reads: Vec<Read> = unsettled.map(|holding| holding.take(Snapshot::default())).collect();
+        self.reading.keep(&reads).await?;
+        Ok(())
+    }
+
+    /// Begins to read everything, or goes on with what an earlier sweep began: answers the spaces that have been read
+    /// since. That moment stands in the database alone.
+    async fn begin_full(&self) -> Result<HashSet<Uuid>, Stop> {
+        let storage = self.reading.storage();
+        let Some(since) = self.row.full_since else {
+            let begun = registry_sync::ActiveModel { full_since: Set(Some(self.reading.at)), ..Default::default() };
+            return match self.reading.lease() {
+                Some(lease) if !lease.note(begun).await? => Err(Stop::Lost),
+                _ => Ok(HashSet::new()),
+            };
+        };
+        let read: Vec<Uuid> = space::Entity::find()
+            .select_only()
+            .column(space::Column::Id)
+            .filter(space::Column::RegistryId.eq(self.reading.registry.id))
+            .filter(space::Column::ImagesAsOf.gte(since))
+            .into_tuple()
+            .all(storage.connection())
+            .await?;
+        Ok(read.into_iter().collect())
+    }
+
+    /// Reads the images of all spaces by one list, and answers the spaces of which it does not hold as many as the
+    /// registry counts.
+    async fn read_at_once(&self, unread: Vec<Holding>, is_full: bool) -> Result<Vec<Holding>, Stop> {
+        let mut images = match self.client.list_all_images().await {
+            Ok(images) => by_space(images),
+            Err(error) if is_outage(&error) => return Err(Stop::Failed(error)),
+            // It changes too quickly for one long list, for one.
+            Err(_) => return Ok(unread),
+        };
+        let (mut reads, mut rest, mut dated) = (Vec::new(), Vec::new(), Vec::new());
+        for mut holding in unread {
+            let images = images.remove(&holding.space.upstream_id).unwrap_or_default();
+            if holding.listed != Some(images.len()) {
+                rest.push(holding);
+                continue;
+            }
+            dated.extend(holding.known.is_some().then_some(holding.space.id));
+            reads.push(holding.take(Snapshot::build(images)));
+        }
+        self.reading.keep(&reads).await?;
+        if is_full {
+            for chunk in dated.chunks(DATED_AT_ONCE) {
+                self.reading.date(chunk).await?;
+            }
+        }
+        self.progress.advance(reads.len());
+        Ok(rest)
+    }
+
+    /// Reads these spaces one by one, some at a time. One that fails by itself is marked, and holds up no other.
+    async fn read_each(&self, unread: Vec<Holding>, is_full: bool) -> Result<(), Stop> {
+        let mut reads = stream::iter(unread).map(|holding| self.read(holding)).buffer_unordered(AT_A_TIME);
+        let mut dated = Vec::new();
+        let mut outcome = Ok(());
+        while let Some(read) = reads.next().await {
+            match read {
+                Ok(space) => dated.extend(space.filter(|_| is_full)),
+                Err(stop) => {
+                    outcome = Err(stop);
+                    break;
+                }
+            }
+            self.progress.advance(1);
+            if dated.len() >= DATED_AT_ONCE {
+                self.reading.date(&dated).await?;
+                dated.clear();
+            }
+        }
+        // What was read was read, whatever ended it.
+        self.reading.date(&dated).await?;
+        outcome
+    }
+
+    /// Reads and keeps one space; answers its id if it could be read.
+    async fn read(&self, mut holding: Holding) -> Result<Option<Uuid>, Stop> {
+        let space = holding.space.clone();
+        match self.client.list_images(&key(&space)).await {
+            Ok(images) => {
+                self.reading.keep(&[holding.take(snapshot(images))]).await?;
+                Ok(Some(space.id))
+            }
+            Err(error) if is_outage(&error) => Err(Stop::Failed(error)),
+            Err(error) => {
+                self.reading.mark(&space, &error, self.row.confirmed_at).await?;
+                Ok(None)
+            }
+        }
     }
 }
 
-/// What a database of any kind can hold of it. The specification allows a repository 255 characters.
-fn data(image: upstream::Image) -> Option<ImageData> {
-    /// MySQL's TEXT holds 65,535 bytes.
-    const LONGEST_DESCRIPTION: usize = 16_000;
-    if image.repository.len() > 255 {
-        tracing::warn!(repository = %image.repository, "A repository with an impossible name was left out");
-        return None;
+impl Holding {
+    /// `now` is all that it holds, from here on.
+    fn take(&mut self, now: Snapshot) -> Read {
+        let now = Arc::new(now);
+        let before = self.known.replace(now.clone());
+        let read = Read { space: self.space.clone(), before, now, extent: Extent::Whole };
+        if self.space.images_failure.is_some() {
+            let space = space::Model::clone(&self.space);
+            self.space = Arc::new(space::Model { images_failure: None, images_error: None, ..space });
+        }
+        read
     }
-    // PostgreSQL keeps no NUL.
-    let description =
-        image.description.map(|text| text.chars().filter(|c| *c != '\0').take(LONGEST_DESCRIPTION).collect());
-    Some(ImageData {
-        repository: image.repository,
-        description,
-        artifact_count: image.artifact_count,
-        pull_count: image.pull_count,
-        updated_at: image.updated_at,
-    })
 }
 
-fn data_of(row: image::Model) -> ImageData {
-    ImageData {
-        repository: row.repository,
-        description: row.description,
-        artifact_count: row.artifact_count,
-        pull_count: row.pull_count,
-        updated_at: row.updated_at,
-    }
+/// The spaces that a list showed, or a second look, with what is stored of them.
+pub(super) fn holdings<'a>(
+    known: &[Arc<space::Model>],
+    listed: impl Iterator<Item = &'a upstream::Space>,
+    stored: impl Fn(Uuid) -> Option<Arc<Snapshot>>,
+) -> Vec<Holding> {
+    let rows: HashMap<&str, &Arc<space::Model>> = known.iter().map(|row| (row.upstream_id.as_str(), row)).collect();
+    let holding = |space: &upstream::Space| {
+        let row = *rows.get(space.id.as_str())?;
+        let listed = space.image_count.map(|count| usize::try_from(count).unwrap_or_default());
+        Some(Holding { space: row.clone(), listed, known: stored(row.id) })
+    };
+    listed.filter_map(holding).collect()
+}
+
+pub(super) fn key(space: &space::Model) -> SpaceKey {
+    SpaceKey { id: space.upstream_id.clone(), name: space.name.clone() }
 }

@@ -1,339 +1,293 @@
-//! One registry's health and spaces, read and written down.
+//! One turn of a registry: under its lease, from the first look to the outcome in its row.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::entity::registry::{self, HealthState, Privilege};
-use ::entity::space::{self, Visibility};
-use chrono::{DateTime, Utc};
+use ::entity::registry::{self, HealthState, Kind};
+use ::entity::registry_sync;
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
-use super::{Error, Sync};
+use super::images::{Images, Progress, holdings};
+use super::lease::{self, Lease};
+use super::look::{Unseen, close_unseen, look};
+use super::reading::{Reading, Stop};
+use super::report;
+use super::space::{write_health, write_seen};
+use super::{Error, REFUSED_PAUSE, Sync, health};
 use crate::clock;
-use crate::storage::{Raises, Write};
-use crate::upstream::{self, Probe, Space};
+use crate::metrics::SweepOutcome;
+use crate::mirror::Directory;
+use crate::upstream;
 
-/// What one look at a registry found.
-pub struct Found {
-    pub probe: Probe,
-    pub spaces: Vec<Space>,
+/// After so many sweeps that look for changes alone, the next reads everything.
+pub(super) const READ_ALL_AFTER: i32 = 9;
+
+/// How long one sweep may take. What it has not come to is left to the next one.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// How often a person's refresh looks whether another replica is done.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Why a registry is swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// It is its turn, and nobody else's.
+    Due,
+    /// Something was seen of it.
+    Suspected,
+    /// A person asked for it: also when the account was refused a moment ago, and to the end when Fairway stops.
+    Asked,
+}
+
+/// How a sweep ended, for who waited for it. What the registry answered, a failure too, is in its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    Swept(Wish),
+    /// Another replica is at it.
+    Held,
+    /// It came to nothing: the settings changed, or the lease was lost.
+    Void,
+}
+
+/// What of the outcome of a sweep is known before it ends.
+#[derive(Default)]
+struct Account {
+    /// When the account was last tried, and with what latency, where this sweep did not write that down itself.
+    looked: Option<(DateTime<Utc>, Option<i32>)>,
+}
+
+/// A sweep that came to its end.
+struct Done {
+    /// As of when everything is true.
+    at: DateTime<Utc>,
+    /// All images were read, whatever was known.
+    is_full: bool,
 }
 
 impl Sync {
-    /// Proves the account and lists the spaces, storing nothing.
-    pub async fn look(&self, client: &upstream::Registry) -> Result<Found, upstream::Error> {
-        let probe = client.probe().await?;
-        let spaces = client.list_spaces().await?;
-        Ok(Found { probe, spaces })
-    }
-
-    /// A sweep, because a person asked for it: also when the account was refused a moment ago.
+    /// A sweep, because a person asked for it.
     pub async fn refresh(&self, id: Uuid) -> Result<(), Arc<Error>> {
         self.forget_refusal(id);
         if let Some(earlier) = self.inner.sweeps.under_way(&id) {
             // What it has read already may be older than what this person knows.
             let _ = earlier.await;
         }
-        self.sweep(id).await
-    }
-
-    /// Probes the registry, reads its spaces and writes both down. Who asks while a sweep of it is under way shares
-    /// it. What the registry answered, a failure too, is in its row afterwards.
-    pub(super) async fn sweep(&self, id: Uuid) -> Result<(), Arc<Error>> {
-        let sync = self.clone();
-        let swept = self.inner.sweeps.join(id, async move { sync.sweep_once(id).await.map_err(Arc::new) });
-        swept.await.unwrap_or(Err(Arc::new(Error::Gone)))
-    }
-
-    async fn sweep_once(&self, id: Uuid) -> Result<(), Error> {
-        let storage = &self.inner.storage;
-        let noted = storage.epoch().await?.version();
-        let row = registry::Entity::find_by_id(id).one(storage.connection()).await?.ok_or(Error::Gone)?;
-        let started_at = clock::now();
-        let client = self.client(&row);
-        let found = match &client {
-            // Each try would lock the account's owner out once more.
-            _ if self.is_refused(&row) => Err(upstream::Error::Unauthorized),
-            Ok(client) => self.look(client).await,
-            Err(unusable) => Err(unusable.clone()),
-        };
-        match &found {
-            Ok(_) => self.forget_refusal(id),
-            Err(error) if error.is_unauthorized() => self.note_refusal(&row),
-            Err(_) => {}
-        }
-
-        let known = space::Entity::find().filter(space::Column::RegistryId.eq(id)).all(storage.connection()).await?;
-        let unseen = match (&client, &found) {
-            (Ok(client), Ok(found)) => self.look_again(client, &known, found).await,
-            _ => HashMap::new(),
-        };
-        let write = storage.write(Raises::Access).await?;
-        let Some(now) = registry::Entity::find_by_id(id).one(write.tx()).await? else { return Err(Error::Gone) };
-        if now.updated_at != row.updated_at {
-            // The settings changed meanwhile: what was found tells of others.
-            return Ok(());
-        }
-        write_health(&write, &now, found.as_ref().map(|found| &found.probe), started_at).await?;
-        if let Ok(found) = &found {
-            write_spaces(&write, id, noted, &found.spaces, &unseen).await?;
-        }
-        write.commit().await?;
-        Ok(())
-    }
-
-    /// Asks once more for each known space that a complete list did not show.
-    async fn look_again(
-        &self,
-        client: &upstream::Registry,
-        known: &[space::Model],
-        found: &Found,
-    ) -> HashMap<Uuid, Unseen> {
-        let mut unseen = HashMap::new();
-        let listed: HashSet<&str> = found.spaces.iter().map(|space| space.id.as_str()).collect();
-        for row in known.iter().filter(|row| !row.missing && !listed.contains(row.upstream_id.as_str())) {
-            let answer = match client.get_space(&row.upstream_id).await {
-                Ok(Some(space)) if space.name == row.name => Unseen::Present(space),
-                Ok(_) => Unseen::Gone,
-                Err(_) => Unseen::Unsure,
-            };
-            unseen.insert(row.id, answer);
-        }
-        unseen
-    }
-}
-
-/// What the second look at a space found that was absent from the list.
-pub enum Unseen {
-    Present(Space),
-    Gone,
-    /// Refused or not answered: no proof that it is gone.
-    Unsure,
-}
-
-/// The state, and the one sentence that a person can act on.
-pub fn health_of(probe: Result<&Probe, &upstream::Error>) -> (HealthState, Option<String>) {
-    match probe {
-        Ok(probe) => match &probe.degraded {
-            Some(cause) => (HealthState::Degraded, Some(cause.clone())),
-            None => (HealthState::Healthy, None),
-        },
-        Err(error) if error.is_unauthorized() => (HealthState::Unauthorized, Some(error.cause())),
-        Err(error) => (HealthState::Unreachable, Some(error.cause())),
-    }
-}
-
-async fn write_health(
-    write: &Write,
-    row: &registry::Model,
-    probe: Result<&Probe, &upstream::Error>,
-    started_at: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let now = clock::now();
-    let is_platform = row.workspace_id.is_none();
-    let (state, cause) = match (health_of(probe), probe) {
-        // What was proven at integration holds no more.
-        ((HealthState::Healthy, _), Ok(probe)) if is_platform && !probe.lacks.is_empty() => {
-            (HealthState::Degraded, lacking(probe))
-        }
-        (health, _) => health,
-    };
-    let mut changed = registry::ActiveModel {
-        id: Set(row.id),
-        health_state: Set(state),
-        health_cause: Set(cause.clone()),
-        health_checked_at: Set(Some(now)),
-        sync_started_at: Set(Some(started_at)),
-        sync_error: Set(probe.is_err().then_some(cause).flatten()),
-        version: Set(write.version()),
-        ..Default::default()
-    };
-    if state != row.health_state {
-        changed.health_since = Set(Some(now));
-    }
-    match probe {
-        Ok(probe) => {
-            changed.health_version = Set(version(probe));
-            changed.health_latency_ms = Set(Some(latency_ms(probe)));
-            changed.privilege = Set(Some(privilege(probe)));
-            changed.sync_succeeded_at = Set(Some(now));
-        }
-        Err(_) => changed.health_latency_ms = Set(None),
-    }
-    registry::Entity::update(changed).exec(write.tx()).await?;
-    Ok(())
-}
-
-/// Writes down a complete list of spaces, by R7: what is gone and what is private. Rows that others changed after the
-/// version `noted` are left as they are: the list may be older.
-pub async fn write_spaces(
-    write: &Write,
-    registry_id: Uuid,
-    noted: i64,
-    listed: &[Space],
-    unseen: &HashMap<Uuid, Unseen>,
-) -> Result<(), DbErr> {
-    let rows = space::Entity::find().filter(space::Column::RegistryId.eq(registry_id)).all(write.tx()).await?;
-    let by_upstream_id: HashMap<&str, &space::Model> = rows.iter().map(|row| (row.upstream_id.as_str(), row)).collect();
-    let mut new = Vec::new();
-    for space in listed {
-        match by_upstream_id.get(space.id.as_str()) {
-            // Changed through Fairway after this sweep began: what the sweep saw may be older.
-            Some(row) if row.version > noted => {}
-            Some(row) => see(write, row, space).await?,
-            None => new.push(space),
-        }
-    }
-    write_new_spaces(write, registry_id, new.into_iter()).await?;
-
-    let names: HashSet<&str> = listed.iter().map(|space| space.name.as_str()).collect();
-    for row in rows.iter().filter(|row| row.version <= noted) {
-        match unseen.get(&row.id) {
-            None => {}
-            Some(Unseen::Present(space)) => see(write, row, space).await?,
-            Some(verdict) => {
-                let is_gone = matches!(verdict, Unseen::Gone);
-                // One absence is no proof of removal: a second sweep has to miss it too. It is private at once.
-                let unseen_since = row.unseen_since.or_else(|| is_gone.then(clock::now));
-                // Another space under its name is proof enough.
-                let is_replaced = is_gone && names.contains(row.name.as_str());
-                let missing = row.missing || is_replaced || (is_gone && row.unseen_since.is_some());
-                if (row.visibility, row.unseen_since, row.missing) == (Visibility::Private, unseen_since, missing) {
-                    continue;
-                }
-                let changed = space::ActiveModel {
-                    id: Set(row.id),
-                    visibility: Set(Visibility::Private),
-                    unseen_since: Set(unseen_since),
-                    missing: Set(missing),
-                    image_count: Set(if missing { Some(0) } else { row.image_count }),
-                    version: Set(write.version()),
-                    ..Default::default()
-                };
-                space::Entity::update(changed).exec(write.tx()).await?;
+        loop {
+            match self.sweep(id, Wish::Asked).await? {
+                Ended::Swept(Wish::Asked) => return Ok(()),
+                // Somebody else's began in between: it may have left the account alone.
+                Ended::Swept(Wish::Due | Wish::Suspected) | Ended::Void => {}
+                Ended::Held => sleep(LOOK).await,
             }
         }
     }
-    Ok(())
-}
 
-/// Writes down spaces that Fairway sees for the first time.
-pub async fn write_new_spaces(
-    write: &Write,
-    registry_id: Uuid,
-    spaces: impl Iterator<Item = &Space>,
-) -> Result<(), DbErr> {
-    /// Twelve values a row: below every database's limit of values in a statement.
-    const ROWS_A_STATEMENT: usize = 1_000;
-    let rows: Vec<_> = spaces.map(|space| space_row(Uuid::now_v7(), registry_id, space, write.version())).collect();
-    for chunk in rows.chunks(ROWS_A_STATEMENT) {
-        space::Entity::insert_many(chunk.to_vec()).exec_without_returning(write.tx()).await?;
+    /// Sweeps a registry. Who asks while this process is at it shares that sweep.
+    pub(super) async fn sweep(&self, id: Uuid, wish: Wish) -> Result<Ended, Arc<Error>> {
+        let sync = self.clone();
+        let swept = self.inner.sweeps.join(id, async move { sync.sweep_once(id, wish).await.map_err(Arc::new) });
+        let panicked = || Err(Arc::new(Error::Database(DbErr::Custom("a sweep panicked".to_owned()))));
+        swept.await.unwrap_or_else(panicked)
     }
-    Ok(())
-}
 
-async fn see(write: &Write, row: &space::Model, space: &Space) -> Result<(), DbErr> {
-    let seen = space::Model {
-        name: space.name.clone(),
-        visibility: visibility(space),
-        is_proxy_cache: space.is_proxy_cache,
-        image_count: space.image_count.or(row.image_count),
-        created_at: space.created_at.or(row.created_at),
-        missing: false,
-        unseen_since: None,
-        ..row.clone()
-    };
-    if seen == *row {
-        return Ok(());
-    }
-    let changed = space::ActiveModel {
-        id: Set(row.id),
-        name: Set(seen.name),
-        visibility: Set(seen.visibility),
-        is_proxy_cache: Set(seen.is_proxy_cache),
-        image_count: Set(seen.image_count),
-        created_at: Set(seen.created_at),
-        missing: Set(false),
-        unseen_since: Set(None),
-        version: Set(write.version()),
-        ..Default::default()
-    };
-    space::Entity::update(changed).exec(write.tx()).await?;
-    Ok(())
-}
-
-/// The row of a space that Fairway sees for the first time.
-pub fn space_row(id: Uuid, registry_id: Uuid, space: &Space, version: i64) -> space::ActiveModel {
-    space::ActiveModel {
-        id: Set(id),
-        registry_id: Set(registry_id),
-        upstream_id: Set(space.id.clone()),
-        name: Set(space.name.clone()),
-        visibility: Set(visibility(space)),
-        is_proxy_cache: Set(space.is_proxy_cache),
-        image_count: Set(space.image_count),
-        missing: Set(false),
-        unseen_since: Set(None),
-        images_as_of: Set(None),
-        created_at: Set(space.created_at),
-        version: Set(version),
-    }
-}
-
-fn visibility(space: &Space) -> Visibility {
-    match space.visibility {
-        upstream::Visibility::Public => Visibility::Public,
-        upstream::Visibility::Private => Visibility::Private,
-    }
-}
-
-impl Found {
-    /// What a probe that succeeded leaves in the row of its registry; `before` is the state that it had.
-    pub fn apply_to(&self, row: &mut registry::ActiveModel, before: Option<HealthState>) {
-        let now = clock::now();
-        let (state, cause) = health_of(Ok(&self.probe));
-        row.health_state = Set(state);
-        row.health_cause = Set(cause);
-        if before != Some(state) {
-            row.health_since = Set(Some(now));
+    async fn sweep_once(&self, id: Uuid, wish: Wish) -> Result<Ended, Error> {
+        let _slot = self.slot(wish).await;
+        let inner = &*self.inner;
+        let Some((lease, row)) = lease::claim(&inner.storage, id, inner.process, wish == Wish::Due).await? else {
+            return if lease::is_known(&inner.storage, id).await? { Ok(Ended::Held) } else { Err(Error::Gone) };
+        };
+        report::began(id);
+        let begun = Instant::now();
+        let (progress, mut account) = (Progress::new(inner.metrics.sweep_began(id)), Account::default());
+        let outcome = tokio::select! {
+            outcome = timeout(LONGEST, self.course(&lease, &row, wish, &progress, &mut account)) => outcome.ok(),
+            () = keep_lease(&lease, &progress) => Some(Err(Stop::Lost)),
+            () = inner.stopping.cancelled(), if wish != Wish::Asked => {
+                lease.release(registry_sync::ActiveModel { ..Default::default() }, None).await?;
+                return Ok(Ended::Void);
+            }
+        };
+        report::ended(id, begun.elapsed(), outcome.as_ref().map(|outcome| outcome.as_ref().map(|_| ())));
+        match &outcome {
+            Some(Ok(_)) => {
+                inner.metrics.registry_seen(id, true);
+                progress.ended(SweepOutcome::Succeeded);
+            }
+            Some(Err(Stop::Failed(_))) => {
+                inner.metrics.registry_seen(id, false);
+                progress.ended(SweepOutcome::Failed);
+            }
+            None | Some(Err(Stop::Database(_))) => progress.ended(SweepOutcome::Failed),
+            Some(Err(Stop::Void | Stop::Lost)) => {}
+            Some(Err(Stop::Gone)) => self.forget(id),
         }
-        row.health_checked_at = Set(Some(now));
-        row.health_latency_ms = Set(Some(latency_ms(&self.probe)));
-        row.health_version = Set(version(&self.probe));
-        row.privilege = Set(Some(privilege(&self.probe)));
-        row.sync_started_at = Set(Some(now));
-        row.sync_succeeded_at = Set(Some(now));
-        row.sync_error = Set(None);
+        self.settle(&lease, &row, wish, outcome, account).await
+    }
+
+    /// A sweep's right to run: few run at a time, and some places are kept for those that a person waits for.
+    async fn slot(&self, wish: Wish) -> SemaphorePermit<'_> {
+        let open = "no slot is ever closed";
+        match wish {
+            Wish::Due | Wish::Suspected => self.inner.slots.acquire().await.expect(open),
+            Wish::Asked => tokio::select! {
+                slot = self.inner.slots.acquire() => slot.expect(open),
+                slot = self.inner.asked_slots.acquire() => slot.expect(open),
+            },
+        }
+    }
+
+    /// The way of a sweep. A failure of the registry as a whole is written into its health.
+    async fn course(
+        &self,
+        lease: &Lease,
+        row: &registry_sync::Model,
+        wish: Wish,
+        progress: &Progress,
+        account: &mut Account,
+    ) -> Result<Done, Stop> {
+        let directory = self.inner.mirror.current().await?;
+        let reading = Reading::begin(&self.inner.storage, &directory, lease.registry(), Some(lease.clone()))?;
+        let refused_at = self.refusal(&reading.registry, row).filter(|_| wish != Wish::Asked);
+        let read = match refused_at {
+            // Each try would lock the account's owner out once more.
+            Some(_) => Err(Stop::Failed(upstream::Error::Unauthorized)),
+            None => self.read(&reading, directory.clone(), row, progress).await,
+        };
+        let Err(Stop::Failed(error)) = read else { return read };
+        account.looked = Some((refused_at.unwrap_or_else(clock::now), None));
+        if error.is_unauthorized() && refused_at.is_none() {
+            self.note_refusal(&reading.registry);
+        }
+        // A list that changed twice while it was read says nothing against its registry.
+        if !matches!(error, upstream::Error::Changed { .. })
+            && let Some(changed) = health::changed(&reading.registry, Err(&error))
+        {
+            write_health(&reading, changed).await?;
+        }
+        let has_no_account = matches!(error, upstream::Error::Unauthorized | upstream::Error::Unusable { .. });
+        if has_no_account && let Ok(client) = self.anonymous_client(&reading.registry) {
+            close_unseen(&client, &reading, directory.spaces_of(reading.registry.id)).await?;
+        }
+        Err(Stop::Failed(error))
+    }
+
+    async fn read(
+        &self,
+        reading: &Reading,
+        mut directory: Arc<Directory>,
+        row: &registry_sync::Model,
+        progress: &Progress,
+    ) -> Result<Done, Stop> {
+        let id = reading.registry.id;
+        let client = self.client(&reading.registry).map_err(Stop::Failed)?;
+        let is_full = row.full_since.is_some() || row.sweeps_since_full >= READ_ALL_AFTER;
+        let known = directory.spaces_of(id);
+        let seen = look(&client, &reading.registry, known, is_full).await.map_err(Stop::Failed)?;
+        self.forget_refusal(id);
+        if let Some(lease) = reading.lease()
+            && !lease.note(lease::looked(clock::now(), Some(seen.standing.latency_ms()))).await?
+        {
+            return Err(Stop::Lost);
+        }
+        if write_seen(reading, known, &seen).await? {
+            directory = self.inner.mirror.current().await?;
+        }
+        let again = seen.unseen.values().filter_map(|unseen| match unseen {
+            Unseen::Present(space) => Some(space),
+            Unseen::Gone | Unseen::Unsure => None,
+        });
+        let stored = |space| directory.catalog.get(space).cloned();
+        let holdings = holdings(directory.spaces_of(id), seen.spaces.iter().chain(again), stored);
+        if reading.registry.kind == Kind::Harbor {
+            // Before the images: what is pushed from here on is told, and what was pushed until here is read.
+            let spaces = holdings.iter().map(|holding| holding.space.clone()).collect();
+            self.put_webhooks(reading, &client, spaces).await?;
+        }
+        let is_full = Images { reading, client: &client, row, progress }.update(holdings, is_full).await?;
+        Ok(Done { at: reading.at, is_full })
+    }
+
+    /// When the account was refused, if that is so lately that it is to be left alone: seen by this process, or by
+    /// whichever tried it last.
+    fn refusal(&self, registry: &registry::Model, row: &registry_sync::Model) -> Option<DateTime<Utc>> {
+        let pause = TimeDelta::from_std(REFUSED_PAUSE).unwrap_or(TimeDelta::MAX);
+        let is_recent = |at: &DateTime<Utc>| clock::now() - *at < pause && registry.updated_at <= *at;
+        let stored = row.checked_at.filter(|_| registry.health_state == HealthState::Unauthorized);
+        self.refused_at(registry).or(stored.filter(is_recent))
+    }
+
+    /// Writes down how the sweep ended, and when the next one is due. `outcome` is none if time ran out.
+    async fn settle(
+        &self,
+        lease: &Lease,
+        row: &registry_sync::Model,
+        wish: Wish,
+        outcome: Option<Result<Done, Stop>>,
+        account: Account,
+    ) -> Result<Ended, Error> {
+        let mut columns = match account.looked {
+            Some((at, latency_ms)) => lease::looked(at, latency_ms),
+            None => registry_sync::ActiveModel { ..Default::default() },
+        };
+        let mut pause = Some(jittered(self.inner.settings.interval));
+        let ended = match outcome {
+            Some(Ok(Done { at, is_full })) => {
+                columns.succeeded_at = Set(Some(clock::now()));
+                columns.confirmed_at = Set(Some(at));
+                columns.error = Set(None);
+                columns.sweeps_since_full = Set(if is_full { 0 } else { row.sweeps_since_full.saturating_add(1) });
+                if is_full {
+                    columns.full_since = Set(None);
+                }
+                Ok(Ended::Swept(wish))
+            }
+            Some(Err(Stop::Failed(error))) => {
+                columns.error = Set(Some(error.cause()));
+                Ok(Ended::Swept(wish))
+            }
+            None => {
+                columns.error = Set(Some("the registry was not read to the end in time: the rest follows".to_owned()));
+                Ok(Ended::Swept(wish))
+            }
+            Some(Err(Stop::Void)) => {
+                pause = None;
+                Ok(Ended::Void)
+            }
+            Some(Err(Stop::Lost)) => return Ok(Ended::Void),
+            Some(Err(Stop::Gone)) => return Err(Error::Gone),
+            Some(Err(Stop::Database(error))) => Err(Error::Database(error)),
+        };
+        lease.release(columns, pause).await?;
+        ended
     }
 }
 
-/// What the account lacks for PLATFORM scope, in one sentence.
-pub fn lacking(probe: &Probe) -> Option<String> {
-    if probe.lacks.is_empty() {
-        return None;
+/// Renews the lease for as long as it is polled, with how far the sweep is. Ends when the lease is lost.
+async fn keep_lease(lease: &Lease, progress: &Progress) {
+    let mut ticks = interval_at(Instant::now() + lease::RENEWAL, lease::RENEWAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    for tick in 1.. {
+        ticks.tick().await;
+        let (done, total) = progress.get();
+        match lease.renew(done, total).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The next tick tries again, and each write proves the lease by itself.
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::warn!(registry.id = %lease.registry(), error, "A lease could not be renewed");
+            }
+        }
+        report::progressed(lease.registry(), tick, done, total);
     }
-    Some(format!(
-        "for the whole platform the account must be a system administrator, or a robot with the same rights: this one {}",
-        probe.lacks.join(", "),
-    ))
 }
 
-/// As much of it as its column holds.
-fn version(probe: &Probe) -> Option<String> {
-    probe.version.as_ref().map(|version| version.chars().take(100).collect())
-}
-
-fn latency_ms(probe: &Probe) -> i32 {
-    i32::try_from(probe.latency.as_millis()).unwrap_or(i32::MAX)
-}
-
-/// The stored form of what the account turned out to be.
-pub fn privilege(probe: &Probe) -> Privilege {
-    match probe.privilege {
-        upstream::Privilege::SystemAdmin => Privilege::SystemAdmin,
-        upstream::Privilege::User => Privilege::User,
-        upstream::Privilege::Robot => Privilege::Robot,
-        upstream::Privilege::Anonymous => Privilege::Anonymous,
-    }
+/// Between 85 % of it and the whole, so that registries integrated together are not swept together for ever.
+fn jittered(interval: Duration) -> Duration {
+    let random = getrandom::u32().unwrap_or(u32::MAX / 2);
+    interval.mul_f64(0.85 + 0.15 * f64::from(random) / f64::from(u32::MAX))
 }

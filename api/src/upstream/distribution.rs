@@ -19,7 +19,7 @@ use reqwest::{Method, StatusCode, header::HeaderName};
 use self::auth::Known;
 use super::{
     Address, Credentials, Error, Space, Visibility,
-    http::{Reply, Transport},
+    http::{Call, Reply, Transport},
 };
 
 /// Every manifest type there is. Without the OCI ones an OCI image is 404, and without the lists the registry picks
@@ -67,6 +67,14 @@ impl Distribution {
         self.transport.address()
     }
 
+    pub(super) fn gave_up(&self) {
+        self.transport.gave_up();
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.transport.is_suspended()
+    }
+
     pub(super) fn space(&self) -> Space {
         Space {
             id: SPACE.to_owned(),
@@ -86,7 +94,12 @@ impl Distribution {
         accept: &'static str,
         scope: Scope<'_>,
     ) -> Result<Reply, Error> {
-        let reply = self.exchange(method, path, accept, scope).await?;
+        self.send(self.transport.call(method, path)?.accept(accept), scope).await
+    }
+
+    /// The same for a call that is made already.
+    async fn send(&self, call: Call, scope: Scope<'_>) -> Result<Reply, Error> {
+        let reply = self.exchange(call, scope).await?;
         let status = reply.status();
         if status.is_success() || status == StatusCode::NOT_FOUND {
             return Ok(reply);
@@ -101,12 +114,21 @@ impl Distribution {
         })
     }
 
+    /// A call for whether the registry speaks to the account at all.
+    fn ping(&self) -> Result<Call, Error> {
+        Ok(self.transport.call(Method::GET, "/v2/")?.accept("application/json"))
+    }
+
     /// A refusal of one thing speaks against the account only if the registry refuses it everything.
     async fn explain_refusal(&self, scope: Scope<'_>) -> Error {
         if matches!(scope, Scope::Ping) {
             return Error::Unauthorized;
         }
-        match self.exchange(Method::GET, "/v2/", "application/json", Scope::Ping).await {
+        let ping = match self.ping() {
+            Ok(ping) => ping,
+            Err(error) => return error,
+        };
+        match self.exchange(ping, Scope::Ping).await {
             Ok(reply) if reply.status() == StatusCode::UNAUTHORIZED => Error::Unauthorized,
             Ok(_) => Error::Forbidden { message: String::new() },
             Err(error) => error,

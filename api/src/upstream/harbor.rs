@@ -1,8 +1,8 @@
 //! Harbor 2.4 and later, by its API `/api/v2.0` and, for digests, its registry `/v2`.
 //!
 //! Harbor takes a wrong password for no password and answers with what everybody may see, so this client sends the
-//! account with every call, proves it where an answer depends on it ([`identity`]), and believes a refusal only when
-//! it is sure of it.
+//! account with every call that needs it, proves it when it is told to (a check or a probe, by [`identity`]), and believes
+//! a refusal only when it is sure of it.
 
 mod artifact;
 mod identity;
@@ -10,9 +10,12 @@ mod list;
 mod probe;
 mod project;
 mod repository;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use reqwest::{
     Method, StatusCode,
@@ -62,6 +65,19 @@ impl Harbor {
         self.transport.address()
     }
 
+    pub(super) fn gave_up(&self) {
+        self.transport.gave_up();
+    }
+
+    pub(super) fn is_suspended(&self) -> bool {
+        self.transport.is_suspended()
+    }
+
+    /// The same Harbor as everybody sees it: this client has no account that it could send.
+    fn without_account(&self) -> Self {
+        Self { transport: self.transport.clone(), authorization: None, is_project_robot_name: false }
+    }
+
     /// A call to the API with the account. Sent at once and not on demand: the API never asks for it.
     fn call(&self, method: Method, path: &str) -> Result<Call, Error> {
         Ok(self
@@ -87,10 +103,17 @@ impl Harbor {
 
     /// Reads an object. A reply that broke off is read once more.
     async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        match self.send(call.clone()).await?.json() {
+        self.read_timed(call).await.map(|(found, _)| found)
+    }
+
+    /// The same, with the time until the headers of the first reply came.
+    async fn read_timed<T: DeserializeOwned>(&self, call: Call) -> Result<(T, Duration), Error> {
+        let reply = self.send(call.clone()).await?;
+        let found = match reply.json() {
             Err(Error::Malformed { .. }) => self.send(call).await?.json(),
             outcome => outcome,
-        }
+        };
+        Ok((found?, reply.elapsed()))
     }
 
     /// Reads a path with a repository's name between `before` and `after`, and finds out once per origin how slashes

@@ -1,13 +1,15 @@
-//! One request to one registry: limits, deadlines and retries, the same for every product.
+//! One call to one registry: limits, deadlines, retries and the breaker, the same for every product.
 //!
 //! Knows no product: a reply with any status but a redirect, a 429 or a 5xx is the product's to judge.
 
+mod breaker;
+mod lane;
 mod reply;
 mod retry;
 
 use std::{
-    sync::atomic::{AtomicU8, Ordering},
-    time::Instant,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use bytes::BytesMut;
@@ -16,33 +18,24 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION},
 };
 use secrecy::ExposeSecret;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 use url::Url;
 
-pub(super) use self::reply::Reply;
+pub(super) use self::{
+    lane::{Lane, Traffic},
+    reply::Reply,
+};
 use super::{Address, Credentials, Error, Settings, error::UnreachableKind};
 
 /// How much longer than one wait a whole body may take.
 const BODY_PATIENCE: u32 = 6;
 
-/// What all clients of one origin share.
-pub(super) struct Lane {
-    gate: Semaphore,
-    /// How slashes in names get through to this origin; what the values mean is the product's business.
-    encoding: AtomicU8,
-}
-
-impl Lane {
-    pub(super) fn new(concurrency: usize) -> Self {
-        Self { gate: Semaphore::new(concurrency.max(1)), encoding: AtomicU8::new(0) }
-    }
-}
-
 /// The way to one registry.
+#[derive(Clone)]
 pub(super) struct Transport {
     client: Client,
     address: Address,
-    lane: std::sync::Arc<Lane>,
+    lane: Arc<Lane>,
     settings: Settings,
 }
 
@@ -54,6 +47,7 @@ pub(super) struct Call {
     authorization: Option<HeaderValue>,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Option<Vec<u8>>,
+    is_insistent: bool,
 }
 
 impl Call {
@@ -77,6 +71,12 @@ impl Call {
         self.header(CONTENT_TYPE, "application/json")
     }
 
+    /// Sends it even while the breaker is open.
+    pub(super) fn insistent(mut self) -> Self {
+        self.is_insistent = true;
+        self
+    }
+
     /// POST is the one method used here that does a second thing when it is sent a second time.
     fn is_idempotent(&self) -> bool {
         self.method != Method::POST
@@ -84,7 +84,7 @@ impl Call {
 }
 
 impl Transport {
-    pub(super) fn new(client: Client, address: Address, lane: std::sync::Arc<Lane>, settings: Settings) -> Self {
+    pub(super) fn new(client: Client, address: Address, lane: Arc<Lane>, settings: Settings) -> Self {
         Self { client, address, lane, settings }
     }
 
@@ -93,11 +93,11 @@ impl Transport {
     }
 
     pub(super) fn encoding(&self) -> u8 {
-        self.lane.encoding.load(Ordering::Relaxed)
+        self.lane.encoding()
     }
 
     pub(super) fn remember_encoding(&self, encoding: u8) {
-        self.lane.encoding.store(encoding, Ordering::Relaxed);
+        self.lane.remember_encoding(encoding);
     }
 
     /// A call to a path below the address. Path and query come escaped.
@@ -116,34 +116,72 @@ impl Transport {
 
     /// A call to a URL that the registry named. [`Transport::send`] refuses it on another host.
     pub(super) fn call_url(method: Method, url: Url) -> Call {
-        Call { method, url, authorization: None, headers: Vec::new(), body: None }
+        Call { method, url, authorization: None, headers: Vec::new(), body: None, is_insistent: false }
     }
 
     /// Sends a call, again up to twice where that is harmless and may help.
     ///
+    /// A registry that sends nothing costs a call one [`Settings::timeout`], as what timed out is not sent again. The
+    /// worst is eight of them: as retries begin within the first, the last one may wait as long again for headers, and
+    /// six times as long for a body that drips. The wait for a place in the lane comes on top, and ends when the
+    /// breaker opens; how long it may be at most is for the caller to say, who may drop the call at any time.
+    ///
     /// # Errors
-    /// Everything without a reply to judge: no connection, no time, a redirect, 429 and 5xx.
+    /// Everything without a reply to judge: no connection, no time, a redirect, 429 and 5xx; and the last of these again,
+    /// without sending anything, while the breaker is open.
     pub(super) async fn send(&self, call: Call) -> Result<Reply, Error> {
         if call.url.host_str() != self.address.url().host_str() {
             // The last line of defence for credentials: whoever built this call should have refused already.
             return Err(Error::unsupported("the registry sends its clients to another host"));
         }
+        let breaker = &self.lane.breaker;
+        let pass = if call.is_insistent { breaker.insist() } else { breaker.enter()? };
         let mut attempt = 0;
+        let mut spent = Duration::ZERO;
         loop {
+            let permit = self.lane.permit(&pass).await?;
+            let started = Instant::now();
             let outcome = self.attempt(&call).await;
-            if !call.is_idempotent() {
-                return outcome;
+            spent += started.elapsed();
+            let pause = retry::pause(attempt, &outcome).filter(|_| call.is_idempotent());
+            match pause {
+                Some(pause) if spent + pause <= self.settings.timeout => {
+                    drop(permit);
+                    tokio::time::sleep(pause).await;
+                    spent += pause;
+                    attempt += 1;
+                }
+                Some(_) | None => {
+                    // With the permit in hand: whoever waits for it shall see a breaker that this opens.
+                    pass.settle(&outcome);
+                    return outcome;
+                }
             }
-            let Some(pause) = retry::pause(attempt, &outcome) else {
-                return outcome;
-            };
-            tokio::time::sleep(pause).await;
-            attempt += 1;
         }
     }
 
+    /// Takes note that whoever asked has waited as long as they could, and dropped the call: to the breaker that is a call
+    /// that failed, which it could not see by itself.
+    pub(super) fn gave_up(&self) {
+        let breaker = &self.lane.breaker;
+        if let Ok(pass) = breaker.enter() {
+            pass.settle::<()>(&Err(Error::Timeout));
+        }
+    }
+
+    /// Whether the breaker is open: calls fail without being sent, but for one now and then.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.lane.breaker.is_open()
+    }
+
     async fn attempt(&self, call: &Call) -> Result<Reply, Error> {
-        let _permit = self.lane.gate.acquire().await.expect("nothing closes a lane's semaphore");
+        self.lane.count_request();
+        let outcome = self.exchange(call).await;
+        self.lane.count_outcome(&outcome);
+        outcome
+    }
+
+    async fn exchange(&self, call: &Call) -> Result<Reply, Error> {
         let mut request = self.client.request(call.method.clone(), call.url.clone());
         if let Some(authorization) = &call.authorization {
             request = request.header(AUTHORIZATION, authorization);

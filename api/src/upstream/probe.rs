@@ -1,4 +1,4 @@
-//! What is found out about a registry when it is integrated, and again on each visit.
+//! What is found out about a registry: in full when it is integrated, the rest on each visit.
 
 use std::time::Duration;
 
@@ -17,6 +17,17 @@ pub struct Probe {
     pub lacks: Vec<String>,
     /// Whether what the account is shown goes beyond what everybody is shown.
     pub sees_private: bool,
+}
+
+/// A registry that was probed before, looked at again: it is still what it was and accepts its account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// As [`Probe::version`].
+    pub version: Option<String>,
+    /// The time that the first request took, until its headers came.
+    pub latency: Duration,
+    /// As [`Probe::degraded`].
+    pub degraded: Option<String>,
 }
 
 /// What an account is to its registry.

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Artifact, Credentials, Error, Image, Kind, Probe, Quota, Space, SpaceKey, Tag, distribution::Distribution,
-    harbor::Harbor, http::Transport,
+    Artifact, Check, Credentials, Error, Image, Kind, Probe, Quota, Recent, Space, SpaceKey, Tag, Webhook,
+    distribution::Distribution, harbor::Harbor, http::Transport,
 };
 
 /// A client for one registry. Clones are cheap and share what the client has learnt.
@@ -28,7 +28,8 @@ impl Registry {
         Self { client }
     }
 
-    /// Finds out whether this is the product it should be, in which version, and what the account may do.
+    /// Finds out whether this is the product it should be, in which version, and what the account may do. A person asks
+    /// for that, who may have just repaired something, so it is tried also while [`Registry::is_suspended`].
     ///
     /// # Errors
     /// Whatever stands in the way of using the registry at all. What only limits the use is in the [`Probe`].
@@ -39,8 +40,42 @@ impl Registry {
         }
     }
 
-    /// All spaces that the account sees, by id. The account is proved before and after: a refused one would see a
-    /// shorter list that looks like any other.
+    /// The routine look at a registry that was probed in full before: whether it is still what it was, in a version that is
+    /// supported, and accepts the account. Two requests to a Harbor that is well.
+    ///
+    /// What the account may do is not looked into. That takes a [`Registry::probe`]: at first, whenever the settings have
+    /// changed, and now and then after that, as an account can lose a right and still be accepted.
+    ///
+    /// # Errors
+    /// Those of a [`Registry::probe`], with the same care before an account counts as refused.
+    pub async fn check(&self) -> Result<Check, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.check().await,
+            Client::Distribution(distribution) => distribution.check().await,
+        }
+    }
+
+    /// Whether calls fail at once, but for one now and then, because the last ones got no answer.
+    pub fn is_suspended(&self) -> bool {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.is_suspended(),
+            Client::Distribution(distribution) => distribution.is_suspended(),
+        }
+    }
+
+    /// Takes note that a call was dropped because the registry did not answer in time.
+    pub fn gave_up(&self) {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.gave_up(),
+            Client::Distribution(distribution) => distribution.gave_up(),
+        }
+    }
+
+    /// All spaces that the account sees, by id.
+    ///
+    /// Proves nothing about the account: Harbor shows one that it refuses what everybody sees, and that list looks like any
+    /// other. So the account is to be proved first, by [`Registry::check`] or [`Registry::probe`]; and as it may be
+    /// refused a moment later, a private space that is absent is not gone for that: [`Registry::get_space`] tells.
     ///
     /// # Errors
     /// Rather than a list that is not complete.
@@ -62,6 +97,29 @@ impl Registry {
                 let space = distribution.space();
                 Ok((space.id == upstream_id).then_some(space))
             }
+        }
+    }
+
+    /// The spaces that everybody sees, by id, asked for without the account. While an account is refused this shows what
+    /// has turned private meanwhile, and locks nobody out.
+    ///
+    /// # Errors
+    /// Rather than a list that is not complete. None of them says anything about the account.
+    pub async fn list_public_spaces(&self) -> Result<Vec<Space>, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.list_public_spaces().await,
+            Client::Distribution(distribution) => Ok(vec![distribution.space()]),
+        }
+    }
+
+    /// Whether everybody may pull from a space, asked without the account. One that is gone is not public.
+    ///
+    /// # Errors
+    /// If the registry gave no answer of its own. None of them says anything about the account.
+    pub async fn is_public(&self, upstream_id: &str) -> Result<bool, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.is_public(upstream_id).await,
+            Client::Distribution(distribution) => Ok(distribution.space().id == upstream_id),
         }
     }
 
@@ -121,6 +179,44 @@ impl Registry {
         }
     }
 
+    /// All images of all spaces that the account sees, each with the [`SpaceKey::id`] of its space, by that id and the
+    /// repository. As with [`Registry::list_spaces`], a refused account is shown a shorter list.
+    ///
+    /// # Errors
+    /// Rather than a list that is not complete; [`Error::TooLarge`] beyond 200,000 at Harbor.
+    pub async fn list_all_images(&self) -> Result<Vec<(String, Image)>, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.list_all_images().await,
+            Client::Distribution(distribution) => {
+                let id = distribution.space().id;
+                Ok(distribution.list_images().await?.into_iter().map(|image| (id.clone(), image)).collect())
+            }
+        }
+    }
+
+    /// The images that changed last, of all spaces that the account sees, by pages that count from 1. One request for a
+    /// hundred of them. What counts as a change depends on the version: see [`Image::updated_at`].
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] at a Docker Registry, and at a Harbor that lists them in another order.
+    pub async fn recent_images(&self, page: usize) -> Result<Recent, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.recent_images(page).await,
+            Client::Distribution(_) => Err(Error::unsupported("a Docker Registry does not tell what changed last")),
+        }
+    }
+
+    /// One image, read again because something is said to have happened to it; `None` if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] if the space is gone, also if its name now belongs to another one.
+    pub async fn get_image(&self, space: &SpaceKey, repository: &str) -> Result<Option<Image>, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.get_image(space, repository).await,
+            Client::Distribution(distribution) => distribution.get_image(repository).await,
+        }
+    }
+
     /// All tags of a repository: the last pushed first at Harbor, the highest version first at a Docker Registry, which
     /// knows no push times. A repository that is not there has no tags: neither product tells reliably.
     ///
@@ -160,6 +256,34 @@ impl Registry {
             Client::Distribution(distribution) => distribution.get_digest(repository, tag).await,
         }
     }
+
+    /// Has the registry tell of what happens to the images of a space. A webhook of this name is changed where it
+    /// differs, and made where there is none. Its id is for [`Registry::delete_webhook`].
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] if the account may not, [`Error::Rejected`] if the registry does not like the address,
+    /// [`Error::Unsupported`] at a Docker Registry, which is told of webhooks by its own configuration.
+    pub async fn put_webhook(&self, space: &SpaceKey, hook: &Webhook) -> Result<String, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.put_webhook(space, hook).await,
+            Client::Distribution(_) => Err(no_webhooks()),
+        }
+    }
+
+    /// Removes a webhook. One that is gone already is as good.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] while events of it are being delivered, [`Error::Unsupported`] at a Docker Registry.
+    pub async fn delete_webhook(&self, space: &SpaceKey, id: &str) -> Result<(), Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.delete_webhook(space, id).await,
+            Client::Distribution(_) => Err(no_webhooks()),
+        }
+    }
+}
+
+fn no_webhooks() -> Error {
+    Error::unsupported("a Docker Registry has its webhooks in its own configuration")
 }
 
 impl fmt::Debug for Registry {

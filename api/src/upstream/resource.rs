@@ -60,6 +60,15 @@ pub struct Image {
     pub updated_at: Option<DateTime<Utc>>,
 }
 
+/// One page of the images that changed last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recent {
+    /// Each with the [`SpaceKey::id`] of its space, the last changed first.
+    pub images: Vec<(String, Image)>,
+    /// How many there are on all pages, where the registry tells.
+    pub total: Option<usize>,
+}
+
 /// A tag of a repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {

@@ -87,7 +87,7 @@ impl Fake {
 }
 
 pub(super) fn settings() -> Settings {
-    Settings { timeout: Duration::from_secs(5), max_body_bytes: 64 << 10, concurrency: 2 }
+    Settings { timeout: Duration::from_secs(5), max_body_bytes: 64 << 10, concurrency: 2, ..Settings::default() }
 }
 
 pub(super) fn registry(kind: Kind, address: &str, credentials: Option<Credentials>, settings: Settings) -> Registry {

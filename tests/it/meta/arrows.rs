@@ -11,15 +11,23 @@ use std::{
 use super::workspace;
 
 /// The modules of the crate that each may import, from the top of the stack to its bottom.
-const MODULES: [(&str, &[&str]); 16] = [
+const MODULES: [(&str, &[&str]); 18] = [
     ("main", &["cli"]),
     ("cli", &["app", "auth", "clock", "config", "telemetry"]),
-    ("app", &["auth", "catalog", "config", "graphql", "http", "service", "storage", "sync", "upstream", "vault"]),
-    ("http", &["auth", "config", "graphql"]),
+    (
+        "app",
+        &[
+            "auth", "catalog", "config", "graphql", "http", "metrics", "mirror", "service", "storage", "sync",
+            "upstream", "vault",
+        ],
+    ),
+    ("http", &["auth", "config", "graphql", "metrics"]),
     ("graphql", &["auth", "catalog", "clock", "service", "upstream"]),
-    ("service", &["auth", "catalog", "clock", "storage", "sync", "upstream", "vault"]),
-    ("sync", &["catalog", "clock", "storage", "upstream", "vault"]),
-    ("storage", &[]),
+    ("service", &["auth", "catalog", "clock", "mirror", "storage", "sync", "upstream", "vault"]),
+    ("sync", &["catalog", "clock", "metrics", "mirror", "storage", "upstream", "vault"]),
+    ("mirror", &["catalog", "storage"]),
+    ("storage", &["clock"]),
+    ("metrics", &[]),
     ("catalog", &[]),
     ("upstream", &[]),
     ("auth", &["clock"]),
@@ -31,16 +39,17 @@ const MODULES: [(&str, &[&str]); 16] = [
 ];
 
 /// Crates that only these modules may import.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("axum", &["http"]),
     ("tower_http", &["http"]),
     ("async_graphql", &["graphql", "http"]),
     ("reqwest", &["upstream"]),
-    ("sea_orm", &["app", "service", "storage", "sync"]),
-    ("entity", &["graphql", "service", "storage", "sync"]),
+    ("sea_orm", &["app", "mirror", "service", "storage", "sync"]),
+    ("entity", &["app", "graphql", "mirror", "service", "storage", "sync"]),
     ("migration", &["storage"]),
     ("jsonwebtoken", &["auth"]),
     ("chacha20poly1305", &["vault"]),
+    ("prometheus_client", &["metrics"]),
 ];
 
 /// What each module imports, with the first file that does.

@@ -23,8 +23,10 @@ fn entities() -> Tables {
         columns_of::<entity::image::Entity>(),
         columns_of::<entity::namespace::Entity>(),
         columns_of::<entity::registry::Entity>(),
+        columns_of::<entity::registry_sync::Entity>(),
         columns_of::<entity::space::Entity>(),
         columns_of::<entity::space_binding::Entity>(),
+        columns_of::<entity::tombstone::Entity>(),
         columns_of::<entity::workspace::Entity>(),
     ])
 }

@@ -58,11 +58,19 @@ impl Client {
     /// # Panics
     /// When the gateway does not answer.
     pub async fn query(&self, document: &str, variables: Value) -> Reply {
+        self.try_query(document, variables).await.expect("the gateway answers, and to the end")
+    }
+
+    /// The same, of a gateway that may not be there any more.
+    ///
+    /// # Errors
+    /// When there is no answer, or it breaks off.
+    pub async fn try_query(&self, document: &str, variables: Value) -> reqwest::Result<Reply> {
         let request = self
             .request(Method::POST, "/graphql")
             .header("accept", "application/json")
             .json(&json!({ "query": document, "variables": variables }));
-        Reply::of(request).await
+        Reply::try_of(request).await
     }
 
     /// Runs a document without variables.
@@ -89,11 +97,19 @@ impl Reply {
     /// # Panics
     /// When there is no answer, or it breaks off.
     pub async fn of(request: RequestBuilder) -> Self {
-        let response: Response = request.send().await.expect("the gateway answers");
+        Self::try_of(request).await.expect("the gateway answers, and to the end")
+    }
+
+    /// The same, of a gateway that may not be there any more.
+    ///
+    /// # Errors
+    /// When there is no answer, or it breaks off.
+    pub async fn try_of(request: RequestBuilder) -> reqwest::Result<Self> {
+        let response: Response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("the answer is complete text");
+        let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Self { status, headers, text, body }
+        Ok(Self { status, headers, text, body })
     }
 
     /// The value at a dotted path below `data`: `registry.spaces.nodes.0.name`.

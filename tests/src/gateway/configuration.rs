@@ -9,7 +9,7 @@ use api::{
 use secrecy::SecretString;
 
 /// 32 bytes that never change, so that a gateway started again can read what it sealed.
-const ENCRYPTION_KEY: &str = "ZmFpcndheS1mYWlyd2F5LWZhaXJ3YXktZmFpcndheSE=";
+pub const ENCRYPTION_KEY: &str = "ZmFpcndheS1mYWlyd2F5LWZhaXJ3YXktZmFpcndheSE=";
 
 /// The defaults of the command line, but for where things are.
 ///
@@ -19,6 +19,8 @@ const ENCRYPTION_KEY: &str = "ZmFpcndheS1mYWlyd2F5LWZhaXJ3YXktZmFpcndheSE=";
 pub fn configuration(database_url: SecretString, jwt_secret: &str) -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        metrics_listen: None,
+        public_url: None,
         database_url,
         jwt: JwtConfig {
             key: JwtKey::from_secret(&SecretString::from(jwt_secret)).expect("the secret is long enough"),

@@ -75,9 +75,6 @@ impl World {
             admin.bind(&[&space], &[workspace]).await.succeeded();
             admin.bind_namespaces(workspace, &[namespace]).await.succeeded();
         }
-        // Images are read when somebody first asks for them, and then kept.
-        let everything = "{ spaces(first: 100) { nodes { images { totalCount } } } }";
-        admin.ask(everything).await.succeeded();
         Self { gateway, admin, harbor, own_harbor, main, own, payments, shop }
     }
 

@@ -84,6 +84,7 @@ impl Builder {
                 state: std::sync::Mutex::new(state),
                 journal: Journal::new(),
                 faults: FaultBoard::default(),
+                latency: std::sync::Mutex::default(),
             }),
             tls: self.tls,
             queue: Arc::new(tokio::sync::Mutex::new(queue)),

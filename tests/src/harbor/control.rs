@@ -1,6 +1,7 @@
 //! The control API beside contents: accounts, projects, faults, and what was asked.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::fault::{ArmedFault, FaultId};
 use super::member;
@@ -143,6 +144,11 @@ impl SimulatedHarbor {
     /// not.
     pub async fn wait_for_requests(&self, n: usize) {
         self.shared().journal.wait_for(n).await;
+    }
+
+    /// How long each request is held before Harbor looks at it: none at first. Requests wait beside each other.
+    pub fn set_latency(&self, latency: Duration) {
+        self.shared().set_latency(latency);
     }
 
     /// Requests are written down and held until [`Self::resume`].

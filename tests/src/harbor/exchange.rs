@@ -1,4 +1,4 @@
-//! The way of one request: journal, gate, faults, proxy, identity, handler, distortion.
+//! The way of one request: journal, gate, latency, faults, proxy, identity, handler, distortion.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -29,11 +29,21 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
     pub(super) journal: Journal,
     pub(super) faults: FaultBoard,
+    /// How long each request is held before it is looked at.
+    pub(super) latency: Mutex<Duration>,
 }
 
 impl Shared {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn latency(&self) -> Duration {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_latency(&self, latency: Duration) {
+        *self.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
     }
 }
 
@@ -43,6 +53,10 @@ pub(super) async fn answer(shared: Arc<Shared>, request: Request) -> Response {
     let line = format!("{} {target}", request.method());
     let _in_flight = shared.journal.arrive(line, user);
     shared.journal.pass_gate().await;
+    let latency = shared.latency();
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
 
     let faults = shared.faults.take_for(&target);
     if let Some(response) = instead(&faults, &target).await {

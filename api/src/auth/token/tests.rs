@@ -33,7 +33,7 @@ fn sign(claims: &Value) -> String {
 }
 
 fn verify(claims: Value) -> Result<Viewer, TokenError> {
-    Verifier::new(&config()).verify_at(&sign(&claims), now())
+    Verifier::new(&config()).verify_at(&sign(&claims), now()).map(Arc::unwrap_or_clone)
 }
 
 #[test]
@@ -83,13 +83,65 @@ fn times_have_a_leeway_of_thirty_seconds() {
 }
 
 #[test]
+fn a_kept_token_ends_when_it_says() {
+    let verifier = Verifier::new(&config());
+    let token = sign(&json!({ "sub": "u", "exp": NOW + 60, "nbf": NOW }));
+    let at = |seconds| verifier.verify_at(&token, now() + TimeDelta::seconds(seconds)).map(|_| verifier.kept.len());
+    assert_eq!(at(0), Ok(1));
+    assert_eq!(at(89), Ok(1));
+    assert_eq!(at(90), Err(TokenError::Expired));
+    assert_eq!(verifier.kept.len(), 0);
+    assert_eq!(at(90), Err(TokenError::Expired));
+    // A clock may be set back.
+    assert_eq!(at(0), Ok(1));
+    assert_eq!(at(-31), Err(TokenError::NotYetValid));
+    assert_eq!(at(-30), Ok(1));
+}
+
+#[test]
+fn a_kept_token_is_found_by_all_of_its_text() {
+    let verifier = Verifier::new(&config());
+    let token = sign(&json!({ "sub": "u", "exp": NOW + 60 }));
+    let first = verifier.verify_at(&token, now()).unwrap();
+    assert!(Arc::ptr_eq(&first, &verifier.verify_at(&token, now()).unwrap()));
+    let another = sign(&json!({ "sub": "v", "exp": NOW + 60 }));
+    assert_eq!(verifier.verify_at(&another, now()).unwrap().subject, "v");
+    // The same claims under no signature, and under the other's.
+    let (claims, _) = token.rsplit_once('.').unwrap();
+    let (_, signature) = another.rsplit_once('.').unwrap();
+    assert!(verifier.verify_at(&format!("{claims}."), now()).is_err());
+    assert_eq!(verifier.verify_at(&format!("{claims}.{signature}"), now()), Err(TokenError::WrongSignature));
+    assert_eq!(verifier.kept.len(), 2);
+}
+
+#[test]
+fn refusals_are_not_kept() {
+    let verifier = Verifier::new(&config());
+    for claims in [json!({ "sub": "u", "exp": NOW - 60 }), json!({ "sub": "u", "exp": NOW + 60, "nbf": NOW + 60 })] {
+        assert!(verifier.verify_at(&sign(&claims), now()).is_err());
+    }
+    assert_eq!(verifier.kept.len(), 0);
+}
+
+#[test]
+fn kept_tokens_are_bounded() {
+    let verifier = Verifier::new(&config());
+    let long = "x".repeat(30_000);
+    for number in 0..500 {
+        let claims = json!({ "sub": format!("u-{number}"), "exp": NOW + 60, "padding": long });
+        verifier.verify_at(&sign(&claims), now()).unwrap();
+    }
+    assert!(verifier.kept.weight() <= MAX_KEPT_BYTES && verifier.kept.len() > 100, "{}", verifier.kept.len());
+}
+
+#[test]
 fn issuer_and_audience_are_checked_when_configured() {
     let verifier = Verifier::new(&JwtConfig {
         issuer: Some("https://id.example".into()),
         audience: Some("fairway".into()),
         ..config()
     });
-    let check = |claims: Value| verifier.verify_at(&sign(&claims), now()).map(|viewer| viewer.subject);
+    let check = |claims: Value| verifier.verify_at(&sign(&claims), now()).map(|viewer| viewer.subject.clone());
     let claims = |iss: Value, aud: Value| json!({ "sub": "u", "exp": NOW + 60, "iss": iss, "aud": aud });
 
     assert_eq!(check(claims(json!("https://id.example"), json!("fairway"))), Ok("u".into()));

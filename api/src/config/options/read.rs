@@ -1,6 +1,6 @@
 //! Reads the options: from texts to values, noting every problem on the way.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, ops::RangeInclusive, path::Path, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -17,6 +17,9 @@ use crate::{
 
 /// How long the token lives that is filled in on the `GraphiQL` page.
 const DEV_TOKEN_LIFE: chrono::TimeDelta = chrono::TimeDelta::days(30);
+
+/// What may stand between two looks at a registry.
+const SYNC_INTERVALS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
 fn given(option: Option<&String>) -> Option<&str> {
     option.map(|text| text.trim()).filter(|text| !text.is_empty())
@@ -46,17 +49,27 @@ impl Options {
         let p = &mut problems;
 
         let listen: SocketAddr =
-            p.read("FAIRWAY_LISTEN", given(self.listen.as_ref()), ([127, 0, 0, 1], 8080).into(), |text| {
-                text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080")
-            });
+            p.read("FAIRWAY_LISTEN", given(self.listen.as_ref()), ([127, 0, 0, 1], 8080).into(), parse_address);
         if dev.is_some() && !listen.ip().is_loopback() {
             p.add("FAIRWAY_LISTEN", "must be a loopback address with --dev, which hands out an Admin's token");
         }
+        let metrics_listen = p.read("FAIRWAY_METRICS_LISTEN", given(self.metrics_listen.as_ref()), None, |text| {
+            parse_address(text).map(Some)
+        });
+        // Port 0 is another free port each time.
+        if metrics_listen.is_some_and(|address| address == listen && address.port() != 0) {
+            p.add(
+                "FAIRWAY_METRICS_LISTEN",
+                "must differ from FAIRWAY_LISTEN, which serves /metrics when this is not given",
+            );
+        }
+        let public_url = p
+            .read("FAIRWAY_PUBLIC_URL", given(self.public_url.as_ref()), None, |text| parse_public_url(text).map(Some));
         let database_url = self.database.read(p);
         let jwt = self.jwt.read(p);
         let encryption_keys = self.encryption_keys(p);
         let sync_interval =
-            p.read("FAIRWAY_SYNC_INTERVAL", given(self.sync_interval.as_ref()), 60 * second, parse_duration);
+            p.read("FAIRWAY_SYNC_INTERVAL", given(self.sync_interval.as_ref()), 60 * second, parse_sync_interval);
         let upstream_timeout =
             p.read("FAIRWAY_UPSTREAM_TIMEOUT", given(self.upstream_timeout.as_ref()), 10 * second, parse_duration);
         let cors_origins = p.read("FAIRWAY_CORS_ORIGINS", given(self.cors_origins.as_ref()), Vec::new(), parse_origins);
@@ -81,6 +94,8 @@ impl Options {
             (Some(jwt), true) => Ok(Config {
                 migrates: !self.no_migrate,
                 listen,
+                metrics_listen,
+                public_url,
                 database_url,
                 jwt,
                 encryption_keys,
@@ -246,6 +261,33 @@ fn read_public_key(key: &str) -> Result<JwtKey, String> {
     }
     let pem = std::fs::read_to_string(Path::new(key)).map_err(|error| format!("cannot be read as a file: {error}"))?;
     JwtKey::from_public_pem(&pem).map_err(|error| error.to_string())
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080")
+}
+
+/// Without a slash at its end, so that paths can be appended.
+pub(super) fn parse_public_url(text: &str) -> Result<String, &'static str> {
+    match url::Url::parse(text) {
+        Ok(url)
+            if matches!(url.scheme(), "http" | "https")
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none() =>
+        {
+            Ok(url.as_str().trim_end_matches('/').to_owned())
+        }
+        // What was typed is not repeated: it may hold a password.
+        _ => Err("must be an http or https address without user, query and fragment, such as https://fairway.example"),
+    }
+}
+
+/// More often than each second is a burden on registries; more seldom than each day, what they tell is history.
+fn parse_sync_interval(text: &str) -> Result<Duration, &'static str> {
+    let interval = parse_duration(text)?;
+    if SYNC_INTERVALS.contains(&interval) { Ok(interval) } else { Err("must be between 1s and 1d") }
 }
 
 fn parse_introspection(text: &str) -> Result<Introspection, &'static str> {

@@ -2,7 +2,10 @@ use std::io::Write as _;
 
 use secrecy::ExposeSecret;
 
-use super::{read::parse_origins, *};
+use super::{
+    read::{parse_origins, parse_public_url},
+    *,
+};
 use crate::{
     auth::Verifier,
     config::{DevSecrets, Introspection, LogFormat},
@@ -31,6 +34,7 @@ fn secrets_are_all_that_must_be_given() {
     assert_eq!((config.request_timeout.as_secs(), config.body_limit_bytes), (30, 1 << 20));
     assert_eq!((config.max_depth, config.max_complexity), (20, 20_000));
     assert_eq!((config.introspection, config.log_format), (Introspection::Authenticated, LogFormat::Text));
+    assert!(config.metrics_listen.is_none() && config.public_url.is_none());
     assert!(config.cors_origins.is_empty() && config.log == "info" && config.dev.is_none());
 }
 
@@ -39,6 +43,8 @@ fn everything_wrong_is_told_at_once() {
     let options = Options {
         no_migrate: true,
         listen: Some("localhost".into()),
+        metrics_listen: Some(":9090".into()),
+        public_url: Some("ftp://fairway.example".into()),
         database: DatabaseOptions { database_url: Some("oracle://db".into()) },
         jwt: JwtOptions {
             jwt_secret: Some("hunter2".into()),
@@ -60,6 +66,8 @@ fn everything_wrong_is_told_at_once() {
     insta::assert_snapshot!(text, @r"
     the configuration cannot be used:
       FAIRWAY_LISTEN: must be an IP address and a port, such as 127.0.0.1:8080
+      FAIRWAY_METRICS_LISTEN: must be an IP address and a port, such as 127.0.0.1:8080
+      FAIRWAY_PUBLIC_URL: must be an http or https address without user, query and fragment, such as https://fairway.example
       FAIRWAY_DATABASE_URL: must begin with sqlite://, postgres:// or mysql://
       FAIRWAY_JWT_SECRET: the secret needs at least 32 bytes
       FAIRWAY_JWT_ADMIN_CLAIM: must be a JSON pointer to a claim, such as `/roles` or `/realm_access/roles`
@@ -127,6 +135,61 @@ fn origins_are_exact() {
     assert_eq!(parse_origins("https://a.example,http://b.example:8080").unwrap().len(), 2);
     for text in ["a.example", "https://a.example/", "https://a.example:443", "null", "*,https://a.example"] {
         assert!(parse_origins(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn metrics_may_have_a_listener_of_their_own() {
+    let listening = |listen: &str, metrics: &str| Options {
+        listen: Some(listen.into()),
+        metrics_listen: Some(metrics.into()),
+        ..minimal()
+    };
+    let config = listening("127.0.0.1:8080", "[::1]:9090").into_config().unwrap();
+    assert_eq!(config.metrics_listen, Some("[::1]:9090".parse().unwrap()));
+    assert!(listening("127.0.0.1:0", "127.0.0.1:0").into_config().is_ok());
+    assert_eq!(problems(listening("127.0.0.1:8080", "127.0.0.1:8080")), ["FAIRWAY_METRICS_LISTEN"]);
+}
+
+#[test]
+fn public_urls_are_where_paths_can_be_appended() {
+    for (given, read) in [
+        ("https://fairway.example", "https://fairway.example"),
+        ("HTTPS://Fairway.Example:443/", "https://fairway.example"),
+        ("http://10.0.0.7:8080/base/", "http://10.0.0.7:8080/base"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        (" https://fairway.example/a/b ", "https://fairway.example/a/b"),
+    ] {
+        let options = Options { public_url: Some(given.into()), ..minimal() };
+        assert_eq!(options.into_config().unwrap().public_url.as_deref(), Some(read), "{given}");
+    }
+    for text in [
+        "fairway.example",
+        "/base",
+        "//fairway.example",
+        "ftp://fairway.example",
+        "mailto:ops@fairway.example",
+        "https://",
+        "https://fairway.example/?",
+        "https://fairway.example/?a=b",
+        "https://fairway.example/#",
+        "https://ops@fairway.example",
+        "https://ops:hunter2@fairway.example",
+    ] {
+        let message = parse_public_url(text).unwrap_err();
+        assert!(!message.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn the_sync_interval_has_bounds() {
+    let with = |interval: &str| Options { sync_interval: Some(interval.into()), ..minimal() }.into_config();
+    for (text, seconds) in [("1s", 1), ("1000ms", 1), ("60s", 60), ("1d", 86_400)] {
+        assert_eq!(with(text).unwrap().sync_interval.as_secs(), seconds, "{text}");
+    }
+    for text in ["999ms", "25h", "2d"] {
+        let problems = with(text).unwrap_err().to_string();
+        assert!(problems.contains("FAIRWAY_SYNC_INTERVAL: must be between 1s and 1d"), "{problems}");
     }
 }
 

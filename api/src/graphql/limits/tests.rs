@@ -1,7 +1,13 @@
+use async_graphql::Request;
+
 use super::*;
 
+fn prepare(request: &mut Request) -> Result<(), LimitError> {
+    Documents::new(Limits::default()).prepare(request)
+}
+
 fn check(document: impl Into<String>) -> Result<(), &'static str> {
-    prepare(&mut Request::new(document), &Limits::default()).map_err(|error| error.code())
+    prepare(&mut Request::new(document)).map_err(|error| error.code())
 }
 
 const TOO_COMPLEX: Result<(), &str> = Err("QUERY_TOO_COMPLEX");
@@ -17,7 +23,7 @@ fn ordinary_documents_pass() {
         }
         fragment Row on Image @include(if: true) { reference(x: """{[( \""" """, y: -1.5e3) }"#;
     let mut request = Request::new(document);
-    assert!(prepare(&mut request, &Limits::default()).is_ok());
+    assert!(prepare(&mut request).is_ok());
     assert_eq!(request.parsed_query().unwrap().fragments.len(), 1);
     assert_eq!(check("\u{feff}{ a }"), Ok(()));
 }
@@ -93,7 +99,7 @@ fn strings_must_end() {
 
 #[test]
 fn syntax_errors_tell_where_and_what() {
-    let error = prepare(&mut Request::new("{ a(b: ) }"), &Limits::default()).unwrap_err();
+    let error = prepare(&mut Request::new("{ a(b: ) }")).unwrap_err();
     insta::assert_json_snapshot!(ServerError::from(error), @r#"
     {
       "message": "syntax error: expected value",
@@ -110,5 +116,22 @@ fn syntax_errors_tell_where_and_what() {
     "#);
     for document in ["", "   ", "#", "{", "query", "\u{1F6A2}", "{ a } }"] {
         assert_eq!(check(document), UNPARSEABLE, "{document}");
+    }
+}
+
+#[test]
+fn a_document_that_was_looked_at_before_is_as_it_was() {
+    let documents = Documents::new(Limits::default());
+    for _ in 0..2 {
+        let mut request = Request::new("{ a ...F } fragment F on T { b }");
+        documents.prepare(&mut request).unwrap();
+        let document = request.parsed_query().unwrap();
+        assert_eq!(document.fragments.len(), 1);
+        // What one request does with its own is nothing to the next.
+        let mut changed = document.clone();
+        changed.fragments.clear();
+        request.set_parsed_query(changed);
+        // Refused as often as it comes.
+        assert!(documents.prepare(&mut Request::new("{ a ")).is_err());
     }
 }

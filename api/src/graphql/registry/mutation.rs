@@ -1,14 +1,15 @@
 //! The acts on registries: their inputs, payloads and root fields.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::super::ContextExt;
 use super::super::error::Result;
 use super::super::id;
 use super::super::scalar::{DateTime, Url, int};
-use super::{Registry, RegistryHealth, RegistryKind, RegistryPrivilege};
+use super::{Look, Registry, RegistryHealth, RegistryKind, RegistryPrivilege, row};
 use crate::service::registry::{self, Change, Integration};
+use crate::service::webhook;
 use crate::upstream::Tls;
 
 /// How a registry's certificate shall be verified.
@@ -196,10 +197,9 @@ impl RegistryMutation {
                 state: tested.state.into(),
                 cause: tested.cause,
                 version: tested.version,
-                latency_ms: tested.latency_ms,
-                checked_at: Some(now),
                 since: Some(now),
                 privilege: tested.privilege.map(RegistryPrivilege::from),
+                look: Look::Taken { at: now, latency_ms: tested.latency_ms },
             },
             spaces: tested.spaces.map(int),
             images: tested.images.map(int),
@@ -247,6 +247,35 @@ impl RegistryMutation {
         let key = id::registry(&input.id, "id")?;
         Ok(RefreshRegistryPayload { registry: Registry(registry::refresh(ctx.cx(), key).await?) })
     }
+
+    /// Makes a new secret for the notifications that a Docker Registry sends to Fairway; the one before ends. Shown
+    /// once.
+    async fn rotate_webhook_secret(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose secret to change.")] input: RotateWebhookSecretInput,
+    ) -> Result<RotateWebhookSecretPayload> {
+        let key = id::registry(&input.registry_id, "registryId")?;
+        let path = id::webhook_path(row::Kind::DockerRegistry, key);
+        let door = webhook::rotate(ctx.cx(), key, &path).await?;
+        Ok(RotateWebhookSecretPayload { url: Url(door.url), secret: door.secret.expose_secret().to_owned() })
+    }
+}
+
+/// Whose secret to change.
+#[derive(InputObject)]
+pub(super) struct RotateWebhookSecretInput {
+    /// A Docker Registry. Fairway makes the webhooks of a Harbor by itself.
+    registry_id: ID,
+}
+
+/// What the registry's notifications must be configured with.
+#[derive(SimpleObject)]
+pub(super) struct RotateWebhookSecretPayload {
+    /// Where the registry must send its notifications.
+    url: Url,
+    /// What it must send with them, as the header `Authorization: Bearer SECRET`. It cannot be read again.
+    secret: String,
 }
 
 /// Absent, null and a value apart.

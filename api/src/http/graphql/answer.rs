@@ -2,7 +2,7 @@
 //! code; the graph's own errors come with theirs.
 
 use async_graphql::{Response as Answer, ServerError, Value};
-use axum::{http::StatusCode, response::Response};
+use axum::{body::Bytes, http::StatusCode, response::Response};
 use tracing::error;
 
 use super::super::{
@@ -10,11 +10,23 @@ use super::super::{
     accept::MediaType,
     fault::{answer, errors_alone, is_retryable},
 };
+use crate::graphql::Executed;
 
 /// A document can be wrong in thousands of places; the first few are enough to mend it.
 const MAX_REQUEST_ERRORS: usize = 20;
 
-pub(super) fn into_response(mut reply: Answer, media_type: MediaType, id: &RequestId, has_variables: bool) -> Response {
+/// An answer that was given before. It had no errors: whatever the media type, it is the same bytes.
+pub(super) fn again(body: Bytes, media_type: MediaType) -> Response {
+    answer(StatusCode::OK, media_type, body)
+}
+
+pub(super) fn into_response(
+    executed: Executed,
+    media_type: MediaType,
+    id: &RequestId,
+    has_variables: bool,
+) -> Response {
+    let Executed { answer: mut reply, place } = executed;
     let is_request_error = is_request_error(&reply);
     if is_request_error {
         reply.errors.truncate(MAX_REQUEST_ERRORS);
@@ -27,17 +39,20 @@ pub(super) fn into_response(mut reply: Answer, media_type: MediaType, id: &Reque
             MediaType::GraphqlResponse => StatusCode::BAD_REQUEST,
             MediaType::Json => StatusCode::OK,
         };
-        (status, errors_alone(&reply.errors))
+        (status, errors_alone(&reply.errors).into())
     } else {
-        (StatusCode::OK, serde_json::to_vec(&reply).expect("an answer is plain JSON"))
+        (StatusCode::OK, Bytes::from(serde_json::to_vec(&reply).expect("an answer is plain JSON")))
     };
+    if let Some(place) = place {
+        place.keep(body.clone());
+    }
     let mut response = answer(status, media_type, body);
     response.headers_mut().extend(reply.http_headers);
     response
 }
 
 /// Whether the document was refused before any field of it was executed.
-fn is_request_error(reply: &Answer) -> bool {
+pub(super) fn is_request_error(reply: &Answer) -> bool {
     let is_refused = reply.errors.iter().all(|error| error.path.is_empty());
     reply.data == Value::Null && !reply.errors.is_empty() && is_refused
 }
@@ -57,7 +72,7 @@ fn complete(error: &mut ServerError, id: &RequestId, has_variables: bool) {
         extensions.set("retryable", is_retryable(&code));
     }
     extensions.set("code", code);
-    extensions.set("requestId", id.0.as_str());
+    extensions.set("requestId", &*id.0);
 }
 
 /// The code of an error that has none, which async-graphql made. It tells its errors apart by their text alone; the version

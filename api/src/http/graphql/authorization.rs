@@ -1,5 +1,7 @@
 //! The `Authorization` header.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, header};
 
 use super::Fault;
@@ -7,7 +9,7 @@ use crate::auth::{Verifier, Viewer};
 
 /// The viewer whom the header names; none without the header. A bad token is refused even where none would do: its owner
 /// is better told.
-pub(super) fn viewer(headers: &HeaderMap, verifier: &Verifier) -> Result<Option<Viewer>, Fault> {
+pub(super) fn viewer(headers: &HeaderMap, verifier: &Verifier) -> Result<Option<Arc<Viewer>>, Fault> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, another) = (values.next(), values.next());
     let Some(value) = value else { return Ok(None) };

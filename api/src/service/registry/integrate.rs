@@ -1,6 +1,6 @@
 //! `integrateRegistry`.
 
-use ::entity::{registry, workspace};
+use ::entity::{registry, registry_sync, workspace};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use serde_json::json;
@@ -12,7 +12,7 @@ use super::connection::{self, Connection};
 use crate::auth::policy::Action;
 use crate::clock;
 use crate::storage::Raises;
-use crate::sync::{seal_context, write_new_spaces};
+use crate::sync::{seal_context, sync_row, write_new_spaces};
 
 /// An existing registry, as somebody brings it.
 pub struct Integration {
@@ -82,6 +82,8 @@ pub async fn integrate(cx: &Cx, input: Integration) -> Result<Registry, Error> {
             };
             found.apply_to(&mut row, None);
             registry::Entity::insert(row).exec_without_returning(write.tx()).await?;
+            let turn = sync_row(id, Some(&found));
+            registry_sync::Entity::insert(turn).exec_without_returning(write.tx()).await?;
             write_new_spaces(&write, id, found.spaces.iter()).await?;
             let deed = Deed {
                 action: "integrateRegistry",
@@ -96,6 +98,8 @@ pub async fn integrate(cx: &Cx, input: Integration) -> Result<Registry, Error> {
             };
             audit::record(&write, &actor, deed).await?;
             write.commit().await?;
+            // Its images, before anybody asks.
+            service.sync.sweep_aside(id);
             Ok(id)
         })
         .await?;

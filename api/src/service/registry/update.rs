@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use ::entity::registry::{self, Kind};
+use ::entity::registry_sync;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use secrecy::SecretString;
@@ -16,7 +17,7 @@ use super::integrate::{Claim, given_host};
 use crate::auth::policy::Action;
 use crate::clock;
 use crate::storage::Raises;
-use crate::sync::{Found, seal_context, write_spaces};
+use crate::sync::{Found, renewed_sync_row, seal_context, write_spaces};
 use crate::upstream::{Address, Tls};
 
 /// What shall change: `None` leaves a thing as it is, `Some(None)` clears it.
@@ -113,6 +114,9 @@ pub async fn update(cx: &Cx, id: Uuid, change: Change) -> Result<Registry, Error
                 write_spaces(&write, id, noted, &found.spaces, &HashMap::new()).await?;
             }
             registry::Entity::update(row).exec(write.tx()).await?;
+            if let Some(found) = &found {
+                registry_sync::Entity::update(renewed_sync_row(id, Some(found))).exec(write.tx()).await?;
+            }
             let deed = Deed {
                 action: "updateRegistry",
                 target: Some(format!("registry:{id}")),

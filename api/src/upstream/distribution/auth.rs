@@ -21,7 +21,7 @@ use super::{
 };
 use crate::upstream::{
     Error,
-    http::{Reply, Transport, basic, bearer},
+    http::{Call, Reply, Transport, basic, bearer},
     lock,
 };
 
@@ -65,14 +65,7 @@ struct TokenReply {
 
 impl Distribution {
     /// Sends a request, and once more with what the registry asks for. The reply may still be a 401, which is final.
-    pub(super) async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        accept: &'static str,
-        scope: Scope<'_>,
-    ) -> Result<Reply, Error> {
-        let call = self.transport.call(method, path)?.accept(accept);
+    pub(super) async fn exchange(&self, call: Call, scope: Scope<'_>) -> Result<Reply, Error> {
         let known = self.known_authorization(scope);
         let reply = self.transport.send(call.clone().authorized(known.clone())).await?;
         if reply.status() != StatusCode::UNAUTHORIZED {

@@ -111,6 +111,27 @@ impl Distribution {
         }
     }
 
+    /// By its tags, as there is no other sign of a repository that every version gives. One that has lost them all is there
+    /// still, as the catalog has it; one that never had any, which the catalog of 2.8 shows, is not.
+    pub(in crate::upstream) async fn get_image(&self, repository: &str) -> Result<Option<Image>, Error> {
+        if !name::is_sound(repository) {
+            return Ok(None);
+        }
+        // 2.8 does not know the parameter and gives all tags.
+        let path = format!("/v2/{}/tags/list?n=1", name::escape_path(repository));
+        let reply = self.request(Method::GET, &path, JSON, Scope::Pull(repository)).await?;
+        if reply.status() != StatusCode::NOT_FOUND {
+            let _: Tags = reply.json()?;
+            return Ok(Some(image(repository.to_owned())));
+        }
+        let complaint = reply.complaint();
+        match complaint.code.as_deref() {
+            Some("NAME_UNKNOWN") => Ok(None),
+            Some(_) => Err(Error::Rejected { status: 404, code: complaint.code, message: complaint.message }),
+            None => Err(not_a_registry()),
+        }
+    }
+
     pub(in crate::upstream) async fn list_tags(&self, repository: &str) -> Result<Vec<Tag>, Error> {
         if !name::is_sound(repository) {
             return Ok(Vec::new());

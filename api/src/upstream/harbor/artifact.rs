@@ -84,6 +84,7 @@ impl Harbor {
                 path: &repositories(space),
                 repository: Some((repository, "/artifacts")),
                 query: "q=tags%3D%2A&sort=id&with_tag=true&with_immutable_status=true",
+                trusts_count: false,
             })
             .await?;
         let mut tags: BTreeMap<String, Tag> = BTreeMap::new();

@@ -69,7 +69,7 @@ impl Health {
 pub(super) struct SystemInfo {
     pub(super) harbor_version: Option<String>,
     /// Shown to accepted accounts alone, in every version since 2.2.
-    external_url: Option<String>,
+    pub(super) external_url: Option<String>,
     pub(super) project_creation_restriction: Option<String>,
     pub(super) read_only: Option<bool>,
 }

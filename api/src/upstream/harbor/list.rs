@@ -55,7 +55,10 @@ pub(super) struct Source<'a> {
     /// The name of a repository, and the path behind it.
     pub(super) repository: Option<(&'a str, &'static str)>,
     /// The query behind the page.
-    pub(super) query: &'static str,
+    pub(super) query: &'a str,
+    /// Whether the count ends the list also behind a full page, which saves a request where the last page is full. Only
+    /// where somebody else notices what a count that is too low would hide.
+    pub(super) trusts_count: bool,
 }
 
 impl Harbor {
@@ -88,14 +91,19 @@ impl Harbor {
                 return Ok(sweep);
             }
             // A full page may hide that the count is stale, and a short one that a proxy allows less than asked for.
-            if count < PAGE_SIZE && total.is_some_and(|total| total == sweep.rows.len()) {
+            if (count < PAGE_SIZE || source.trusts_count) && total.is_some_and(|total| total == sweep.rows.len()) {
                 return Ok(sweep);
             }
         }
         Err(Error::TooLarge)
     }
 
-    async fn page<T: Row>(&self, source: &Source<'_>, number: usize) -> Result<(Vec<T>, Option<usize>), Error> {
+    /// One page, counted from 1, and how many rows there are on all pages.
+    pub(super) async fn page<T: Row>(
+        &self,
+        source: &Source<'_>,
+        number: usize,
+    ) -> Result<(Vec<T>, Option<usize>), Error> {
         let mut reply = self.page_reply(source, number).await?;
         let mut rows = reply.json::<Option<Vec<T>>>();
         if matches!(rows, Err(Error::Malformed { .. })) {

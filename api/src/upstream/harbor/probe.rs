@@ -1,6 +1,6 @@
 //! Whether a Harbor is what it should be, and its account enough.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Harbor, identity::SystemInfo, project::Project};
 use crate::upstream::{
-    Error, Privilege, Probe,
+    Check, Error, Privilege, Probe,
     distribution::API_VERSION,
     error::presentable,
     http::{Call, Reply},
@@ -37,12 +37,7 @@ impl Permission {
 
 impl Harbor {
     pub(in crate::upstream) async fn probe(&self) -> Result<Probe, Error> {
-        let started = Instant::now();
-        let reply = self.transport.send(self.version_call("/api/version", false)?).await;
-        let latency = started.elapsed();
-        if !reply.as_ref().is_ok_and(is_harbor) {
-            return Err(self.what_else(reply).await?);
-        }
+        let latency = self.recognize(self.version_call("/api/version", false)?.insistent()).await?;
         // First as anybody: up to 2.12 that tells the version without risking a login.
         check_version(self.public_system_info().await?.harbor_version.as_deref())?;
         let privilege = self.identify().await?;
@@ -57,6 +52,61 @@ impl Harbor {
             lacks,
             sees_private,
         })
+    }
+
+    /// The routine look. Harbor tells an account that it accepts where it is to be found from outside, so one request
+    /// proves the account, and `/health` is the other one.
+    pub(in crate::upstream) async fn check(&self) -> Result<Check, Error> {
+        let error = match self.look().await {
+            Ok(check) => return Ok(check),
+            Err(error) => error,
+        };
+        match error {
+            // Perhaps no Harbor has said that. What is there instead is named as a probe names it.
+            Error::NotTheProduct { .. }
+            | Error::Malformed { .. }
+            | Error::Unauthorized
+            | Error::Forbidden { .. }
+            | Error::NotFound
+            | Error::Conflict { .. }
+            | Error::Rejected { .. } => match self.recognize(self.version_call("/api/version", false)?).await {
+                Err(found @ (Error::NotTheProduct { .. } | Error::UnsupportedVersion { .. })) => Err(found),
+                Ok(_) | Err(_) => Err(error),
+            },
+            Error::Unreachable { .. }
+            | Error::Timeout
+            | Error::Blocked { .. }
+            | Error::ReadOnly
+            | Error::Unavailable { .. }
+            | Error::UnsupportedVersion { .. }
+            | Error::Unsupported { .. }
+            | Error::Changed { .. }
+            | Error::TooLarge
+            | Error::Unusable { .. }
+            | Error::InvalidCertificate { .. } => Err(error),
+        }
+    }
+
+    async fn look(&self) -> Result<Check, Error> {
+        let (info, latency): (SystemInfo, _) = self.read_timed(self.call(Method::GET, "/systeminfo")?).await?;
+        check_version(info.harbor_version.as_deref())?;
+        if info.external_url.is_none() {
+            // Refused, it seems; which is not said without a second witness.
+            self.identify().await?;
+        }
+        Ok(Check {
+            degraded: self.degradation(&info).await,
+            version: info.harbor_version.map(|version| presentable(&version)),
+            latency,
+        })
+    }
+
+    /// Whether a Harbor 2 answers to a call for its version, and how fast.
+    async fn recognize(&self, call: Call) -> Result<Duration, Error> {
+        let started = Instant::now();
+        let reply = self.transport.send(call).await;
+        let latency = started.elapsed();
+        if reply.as_ref().is_ok_and(is_harbor) { Ok(latency) } else { Err(self.what_else(reply).await?) }
     }
 
     fn version_call(&self, path: &str, at_root: bool) -> Result<Call, Error> {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Harbor, IS_NAME,
+    Harbor, IS_NAME, judge,
     list::{Row, Source},
 };
 use crate::upstream::{Error, Quota, Space, SpaceKey, Visibility, name, time};
@@ -87,7 +87,6 @@ fn is_public(public: Option<&Value>) -> bool {
 
 impl Harbor {
     pub(in crate::upstream) async fn list_spaces(&self) -> Result<Vec<Space>, Error> {
-        self.identify().await?;
         let projects: Vec<Project> = self
             .list(Source {
                 what: "the list of projects",
@@ -95,10 +94,10 @@ impl Harbor {
                 repository: None,
                 // The sort has no ties and puts new projects last, where they disturb no page already read.
                 query: "sort=project_id&with_detail=true",
+                // A known project that a low count hides is asked for by itself.
+                trusts_count: true,
             })
             .await?;
-        // Once more, because an account that lost its standing meanwhile was shown less, with status 200.
-        self.identify().await?;
         let spaces: Vec<Space> = projects.into_iter().map(Space::from).collect();
         if spaces.iter().any(|space| !name::is_sound(&space.name)) {
             return Err(Error::malformed("a project has an impossible name"));
@@ -110,10 +109,36 @@ impl Harbor {
         let id = numeric(id)?;
         match self.read::<Project>(self.call(Method::GET, &format!("/projects/{id}"))?).await {
             Ok(project) if project.project_id == id => Ok(Some(project.into())),
-            Ok(_) => Err(Error::malformed("a project has another id than it was asked for by")),
+            Ok(_) => Err(another_project()),
             Err(Error::NotFound) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    pub(in crate::upstream) async fn list_public_spaces(&self) -> Result<Vec<Space>, Error> {
+        let mut spaces = match self.without_account().list_spaces().await {
+            Err(Error::Unauthorized) => return Err(closed_to_everybody()),
+            outcome => outcome?,
+        };
+        spaces.retain(|space| space.visibility == Visibility::Public);
+        Ok(spaces)
+    }
+
+    pub(in crate::upstream) async fn is_public(&self, id: &str) -> Result<bool, Error> {
+        let id = numeric(id)?;
+        let everybody = self.without_account();
+        let reply = everybody.transport.send(everybody.call(Method::GET, &format!("/projects/{id}"))?).await?;
+        match judge(&reply) {
+            Ok(()) => {}
+            // Harbor says 401 to everybody, whether there is a private project or none.
+            Err(Error::Unauthorized | Error::Forbidden { .. } | Error::NotFound) if reply.complaint().is_genuine => {
+                return Ok(false);
+            }
+            Err(Error::Unauthorized) => return Err(closed_to_everybody()),
+            Err(error) => return Err(error),
+        }
+        let project: Project = reply.json()?;
+        if project.project_id == id { Ok(project.is_public()) } else { Err(another_project()) }
     }
 
     async fn get_space_by_name(&self, name: &str) -> Result<Space, Error> {
@@ -174,8 +199,18 @@ impl Harbor {
     }
 }
 
-fn numeric(id: &str) -> Result<i64, Error> {
-    id.parse().map_err(|_| Error::malformed("the id of a project is not a number"))
+/// An id as Harbor has them.
+pub(super) fn numeric(id: &str) -> Result<i64, Error> {
+    id.parse().map_err(|_| Error::malformed("an id is not a number"))
+}
+
+fn another_project() -> Error {
+    Error::malformed("a project has another id than it was asked for by")
+}
+
+/// Harbor itself shows everybody what is public, and this says nothing of the account, which was not sent.
+fn closed_to_everybody() -> Error {
+    Error::NotTheProduct { found: "a login in front of the API".to_owned() }
 }
 
 #[cfg(test)]

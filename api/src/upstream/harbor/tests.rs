@@ -1,9 +1,13 @@
 //! Contract tests against recorded replies of Harbor 2.9.5, trimmed, and written ones of other versions.
 
+mod check;
+mod everybody;
+mod hint;
 mod image;
 mod list;
 mod probe;
 mod project;
+mod webhook;
 
 use wiremock::ResponseTemplate;
 
@@ -22,6 +26,7 @@ const PUBLIC_INFO: &str = r#"{"auth_mode":"db_auth","banner_message":"","harbor_
 const LIBRARY: &str = r#"{"creation_time":"2026-11-21T02:02:36.710Z","current_user_role_ids":null,"metadata":{"public":"true"},"name":"library","owner_id":1,"project_id":1,"repo_count":3,"update_time":"2026-11-21T02:02:36.710Z"}"#;
 const PRIVATE: &str = r#"{"creation_time":"2026-11-21T02:06:30.882Z","metadata":{"public":"false"},"name":"acme-private","project_id":3,"registry_id":7,"repo_count":6}"#;
 
+const INFORMATION: &str = "GET /api/v2.0/systeminfo";
 const CURRENT: &str = "GET /api/v2.0/users/current";
 const PROJECTS: &str = "GET /api/v2.0/projects?page=1&page_size=100&sort=project_id&with_detail=true";
 const PROJECTS_2: &str = "GET /api/v2.0/projects?page=2&page_size=100&sort=project_id&with_detail=true";

@@ -49,7 +49,7 @@ pub(super) fn requested(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Between half of a pause and the whole of it, so that replicas do not come back in step.
-fn jitter(pause: Duration) -> Duration {
+pub(super) fn jitter(pause: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX / 2);
     pause.mul_f64(0.5 + f64::from(random) / f64::from(u32::MAX) / 2.0)
 }

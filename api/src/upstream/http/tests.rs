@@ -17,7 +17,7 @@ use tokio::{
 use wiremock::ResponseTemplate;
 
 use crate::upstream::{
-    Error, Guard, Kind, Registry, Settings, UnreachableKind, Upstream,
+    Error, Guard, Kind, Registry, Settings, UnreachableKind, Upstream, Webhook,
     testing::{Fake, ann, json, registry, settings, space},
 };
 
@@ -89,6 +89,16 @@ async fn a_long_pause_asked_for_is_left_to_the_caller() {
         matches!(error, Error::Unavailable { status: 429, retry_after: Some(pause) } if pause.as_secs() == 60),
         "{error:?}"
     );
+    assert_eq!(fake.sent().await.len(), 1);
+}
+
+#[tokio::test]
+async fn no_call_is_begun_again_after_its_time() {
+    let fake = Fake::start().await;
+    fake.reply(PROJECT, unavailable(503).insert_header("Retry-After", "2")).await;
+    let settings = Settings { timeout: Duration::from_millis(1900), ..settings() };
+    let error = harbor_at(&fake.uri(), settings).get_space("1").await.expect_err("unavailable");
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
     assert_eq!(fake.sent().await.len(), 1);
 }
 
@@ -236,6 +246,7 @@ fn every_call_can_be_spawned() {
     let registry = harbor_at("http://127.0.0.1:1", settings());
     let key = space("1", "library");
     is_send(registry.probe());
+    is_send(registry.check());
     is_send(registry.list_spaces());
     is_send(registry.get_space("1"));
     is_send(registry.create_space("a", true));
@@ -245,6 +256,14 @@ fn every_call_can_be_spawned() {
     is_send(registry.list_tags(&key, "app"));
     is_send(registry.get_artifact(&key, "app", "1.0"));
     is_send(registry.get_digest(&key, "app", "1.0"));
+    is_send(registry.list_public_spaces());
+    is_send(registry.is_public("1"));
+    is_send(registry.list_all_images());
+    is_send(registry.recent_images(1));
+    is_send(registry.get_image(&key, "app"));
+    let hook = Webhook { name: "a".to_owned(), address: "http://a".to_owned(), authorization: "a".into() };
+    is_send(registry.put_webhook(&key, &hook));
+    is_send(registry.delete_webhook(&key, "1"));
 }
 
 #[test]

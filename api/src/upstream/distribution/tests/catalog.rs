@@ -106,3 +106,33 @@ async fn an_empty_page_with_a_link_is_not_the_end() {
     let images = fake.docker(None).list_images(&everything()).await.expect("images");
     assert_eq!(images.len(), 1);
 }
+
+#[tokio::test]
+async fn all_images_are_of_the_one_space() {
+    let fake = Fake::start().await;
+    fake.json(CATALOG, r#"{"repositories":["acme/app","single"]}"#).await;
+    let images = fake.docker(None).list_all_images().await.expect("images");
+    let names: Vec<_> = images.iter().map(|(id, image)| (id.as_str(), image.repository.as_str())).collect();
+    assert_eq!(names, [("/", "acme/app"), ("/", "single")]);
+}
+
+#[tokio::test]
+async fn one_image_is_there_if_it_has_a_list_of_tags() {
+    let fake = Fake::start().await;
+    fake.json("GET /v2/acme/app/tags/list?n=1", r#"{"name":"acme/app","tags":["1.0"]}"#).await;
+    fake.json("GET /v2/acme/emptied/tags/list?n=1", r#"{"name":"acme/emptied","tags":null}"#).await;
+    fake.reply("GET /v2/acme/nosuch/tags/list?n=1", complaint(404, "NAME_UNKNOWN", "not known to registry")).await;
+    fake.reply("GET /v2/acme/odd/tags/list?n=1", complaint(404, "NOT_FOUND", "no")).await;
+    fake.reply("GET /v2/acme/page/tags/list?n=1", page(404)).await;
+    fake.reply("GET /v2/acme/login/tags/list?n=1", page(200)).await;
+    let registry = fake.docker(None);
+    let get = async |repository: &str| registry.get_image(&everything(), repository).await;
+    assert_eq!(get("acme/app").await.expect("an answer").expect("an image").repository, "acme/app");
+    assert!(get("acme/emptied").await.expect("an answer").is_some());
+    assert_eq!(get("acme/nosuch").await.expect("an answer"), None);
+    assert_eq!(get("../nosuch").await.expect("an answer"), None);
+    assert!(matches!(get("acme/odd").await, Err(Error::Rejected { status: 404, .. })));
+    assert!(matches!(get("acme/page").await, Err(Error::NotTheProduct { .. })));
+    assert!(matches!(get("acme/login").await, Err(Error::NotTheProduct { .. })));
+    assert_eq!(fake.sent().await.len(), 6);
+}

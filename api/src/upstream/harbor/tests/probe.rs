@@ -105,11 +105,15 @@ async fn a_database_that_is_down_is_no_wrong_password() {
     let fake = Fake::start().await;
     fake.json("GET /api/v2.0/health", DATABASE_DOWN).await;
     fake.reply(CURRENT, unauthorized()).await;
-    let error = fake.harbor().list_spaces().await.expect_err("a refusal");
+    fake.json("GET /api/v2.0/systeminfo", PUBLIC_INFO).await;
+    let error = fake.harbor().check().await.expect_err("a refusal");
     assert!(matches!(error, Error::Unavailable { status: 401, .. }), "{error:?}");
     assert!(error.cause().contains("database") && error.is_retryable());
     // Nothing more is tried with the account.
-    assert_eq!(fake.sent_as().await, ["GET /api/v2.0/users/current basic", "GET /api/v2.0/health -"]);
+    assert_eq!(
+        fake.sent_as().await,
+        ["GET /api/v2.0/systeminfo basic", "GET /api/v2.0/users/current basic", "GET /api/v2.0/health -"]
+    );
 }
 
 #[tokio::test]
@@ -118,7 +122,7 @@ async fn witnesses_that_disagree_settle_nothing() {
     fake.json("GET /api/v2.0/systeminfo", INFO).await;
     fake.reply(CURRENT, unauthorized()).await;
     fake.reply("GET /v2/", unauthorized()).await;
-    let error = registry.list_spaces().await.expect_err("a refusal");
+    let error = registry.probe().await.expect_err("a refusal");
     assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
 }
 
