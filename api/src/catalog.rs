@@ -11,14 +11,15 @@
 //! Start at [`Selection::page`]. It takes one of two ways:
 //! * **walk** (`merge`): an order that a snapshot keeps ready (by reference, or by a column without a search) is a
 //!   k-way merge that begins at the cursor by bisection;
-//! * **scan** (`scan`): a search in any other order must see every match, so it reads the packed names once and keeps
-//!   the best few.
+//! * **scan** (`scan`): a search in any other order must see every match, so it reads the packed names once (`matches`, which are
+//!   kept for a while) and picks the best few.
 
 mod bisect;
 mod column;
 mod cursor;
 mod duplicates;
 mod matcher;
+mod matches;
 mod merge;
 mod order;
 mod page;

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use entity::epoch;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait, Statement};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, EntityTrait, Statement,
+};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use url::Url;

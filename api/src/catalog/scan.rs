@@ -3,7 +3,6 @@
 use std::collections::BinaryHeap;
 
 use super::cursor::{Cursor, relevance};
-use super::matcher::Matcher;
 use super::merge::{Met, Route, Start};
 use super::order::{Order, Position};
 use super::search::Search;
@@ -19,29 +18,31 @@ pub(super) fn scan<'a>(
     is_shown: impl Fn(usize) -> bool,
 ) -> (Vec<Row>, bool) {
     let selection = route.selection;
+    let matches = selection.matches(search);
     // Ties are by reference, so each part is walked that way: whole texts need comparing only where a row may enter.
-    let by_reference = Route { order: Order::ReferenceAsc, ..*route };
-    let unsearched = Route { search: None, ..by_reference };
+    let by_reference = Route { order: Order::ReferenceAsc, search: None, ..*route };
     // The farthest of them is on top, and leaves first.
     let mut nearest: BinaryHeap<Met<'a>> = BinaryHeap::new();
     let mut is_any_behind = false;
-    // Where the best come first, a part that has no better to give need not be read to its end: nothing in it lies
-    // behind the start any more either, for a start among the best is behind by reference.
-    let best = (route.order == Order::Relevance { desc: true } && !route.backward).then(|| relevance(0));
     let mut parts: Vec<usize> =
         selection.sorted.iter().map(|placed| placed.part).filter(|&part| is_shown(part)).collect();
     if route.backward {
         parts.reverse();
     }
     for number in parts {
-        let part = &selection.parts()[number];
-        let matcher = Matcher::new(search, part);
-        let past = start.map(|cursor| (cursor.position().key, unsearched.lane(number, Start::Beyond(cursor)).places()));
+        let (rows, demerits) = matches.of(number);
+        if rows.is_empty() {
+            continue;
+        }
+        let past =
+            start.map(|cursor| (cursor.position().key, by_reference.lane(number, Start::Beyond(cursor)).places()));
         // A key of which this part has nothing nearer to give: all that follow lie farther on.
         let mut spent = None;
-        for row in by_reference.lane(number, Start::Edge) {
+        for step in 0..rows.len() {
+            let place = if route.backward { rows.len() - 1 - step } else { step };
+            let row = Row { part: number, index: rows[place] as usize };
             let key = match route.order {
-                Order::Relevance { .. } => relevance(matcher.demerit(row.index)),
+                Order::Relevance { .. } => relevance(demerits[place]),
                 Order::UpdatedAt { .. } | Order::PullCount { .. } => selection.key(row, route.order),
                 Order::ReferenceAsc | Order::ReferenceDesc => None,
             };
@@ -63,9 +64,6 @@ pub(super) fn scan<'a>(
                     *farthest = met;
                 } else {
                     spent = Some(key);
-                    if spent == best {
-                        break;
-                    }
                 }
             }
         }

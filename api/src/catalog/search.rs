@@ -52,6 +52,12 @@ impl Search {
         &self.words
     }
 
+    /// The words as one text, which tells searches apart: no word has a blank in it.
+    pub(super) fn words_joined(&self) -> String {
+        let words: Vec<&str> = self.words.iter().map(|word| word.text.as_str()).collect();
+        words.join(" ")
+    }
+
     /// Tells searches apart in cursors: the same words have the same fingerprint in every process and release (FNV-1a).
     pub(super) fn fingerprint(&self) -> u32 {
         let bytes = self.words.iter().flat_map(|word| word.text.bytes().chain([b' ']));

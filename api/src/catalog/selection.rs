@@ -7,6 +7,7 @@ use super::bisect::partition;
 use super::cursor::{Cursor, relevance};
 use super::duplicates::Duplicates;
 use super::matcher::Matcher;
+use super::matches::{Kept, Matches};
 use super::order::{Order, Position};
 use super::reference::Reference;
 use super::search::Search;
@@ -55,6 +56,8 @@ pub struct Selection {
     duplicates: Vec<OnceLock<Option<Duplicates>>>,
     /// A selection that shows what both have, whatever the ranks.
     senior: Option<Arc<Selection>>,
+    /// What was looked for lately; unused below a senior.
+    matches: Kept,
 }
 
 /// A part in the order of prefixes, where those that begin with its prefix directly follow it.
@@ -99,7 +102,7 @@ impl Selection {
             sorted.push(Placed { part, parent });
         }
         let duplicates = parts.iter().map(|_| OnceLock::new()).collect();
-        Self { parts, sorted, groups, duplicates, senior }
+        Self { parts, sorted, groups, duplicates, senior, matches: Kept::default() }
     }
 
     /// The parts, as they were given.
@@ -131,23 +134,28 @@ impl Selection {
     /// How many images match `search` in the parts that are `shown` (one flag for each part; `None`: in all). As
     /// everywhere, a part that is not shown still hides its duplicates in others.
     pub fn count(&self, search: Option<&Search>, shown: Option<&[bool]>) -> Counts {
+        let matches = search.map(|search| self.matches(search));
         let count_part = |number: usize| {
             if !is_shown(shown, number) {
                 return 0;
             }
+            if let Some(matches) = &matches {
+                return matches.count(number);
+            }
             let part = &self.parts[number];
-            let duplicates = self.duplicates(number);
-            let Some(search) = search else {
-                return part.snapshot.len() - duplicates.map_or(0, Duplicates::len);
-            };
-            let mut count = 0;
-            Matcher::new(search, part).scan(0..part.snapshot.len(), |row| {
-                count += usize::from(!duplicates.is_some_and(|rows| rows.contains(row)));
-            });
-            count
+            part.snapshot.len() - self.duplicates(number).map_or(0, Duplicates::len)
         };
         let per_part: Vec<usize> = (0..self.parts.len()).map(count_part).collect();
         Counts { total: per_part.iter().sum(), per_part }
+    }
+
+    /// All that matches `search`.
+    pub(super) fn matches(&self, search: &Search) -> Arc<Matches> {
+        match self.senior {
+            None => self.matches.find(self, search),
+            // There are many of these, and each is small: reading it again is cheaper than keeping what was found.
+            Some(_) => Arc::new(Matches::find(self, search)),
+        }
     }
 
     /// The place of a row in a list of this order and search.

@@ -1,7 +1,9 @@
 //! The image selector.
 
+use std::sync::Arc;
+
 use async_graphql::connection::PageInfo;
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, Object};
 
 use super::ContextExt;
 use super::error::Result;
@@ -9,10 +11,10 @@ use super::id;
 use super::image::Image;
 use super::loader::ReachableKey;
 use super::namespace::NamespaceKey;
-use super::page::{OrderDirection, PageArgs, page_info};
+use super::page::{Cursors, OrderDirection, PageArgs, page_info};
 use super::registry::Registry;
 use super::scalar::{DateTime, int};
-use crate::catalog::{Order, Row, Search};
+use crate::catalog::{Order, Page, Row, Search};
 use crate::service::name::ImageReference;
 use crate::service::selector::{self, Filter, Selection, Window};
 use crate::service::{self, Error, name};
@@ -80,7 +82,7 @@ pub(super) struct AvailableImageConnection {
     edges: Vec<AvailableImageEdge>,
     has_previous: bool,
     has_next: bool,
-    selection: Selection,
+    selection: Arc<Selection>,
 }
 
 /// One page of a namespace's image selector.
@@ -98,7 +100,7 @@ impl AvailableImageConnection {
 
     /// Where this page stands in the list.
     async fn page_info(&self) -> PageInfo {
-        page_info(self.has_previous, self.has_next, self.edges.iter().map(|edge| &edge.cursor))
+        page_info(self.has_previous, self.has_next, self.edges.iter().map(AvailableImageEdge::place))
     }
 
     /// How many images there are in all, on this page and the others. Counted only when asked for.
@@ -113,15 +115,36 @@ impl AvailableImageConnection {
     }
 }
 
-/// One image of a selector.
-#[derive(SimpleObject)]
 pub(super) struct AvailableImageEdge {
-    /// Its place in the list: what `after` and `before` take.
-    cursor: String,
-    /// The image.
+    cursors: Arc<dyn Cursors>,
+    place: usize,
     node: Image,
-    /// How it reached the namespace.
     via: Availability,
+}
+
+impl AvailableImageEdge {
+    fn place(&self) -> String {
+        self.cursors.cursor(self.place)
+    }
+}
+
+/// One image of a selector.
+#[Object]
+impl AvailableImageEdge {
+    /// Its place in the list: what `after` and `before` take.
+    async fn cursor(&self) -> String {
+        self.place()
+    }
+
+    /// The image.
+    async fn node(&self) -> &Image {
+        &self.node
+    }
+
+    /// How it reached the namespace.
+    async fn via(&self) -> Availability {
+        self.via
+    }
 }
 
 pub(super) struct ImageSource(selector::Source);
@@ -203,9 +226,10 @@ impl AvailableImageQuery {
         };
         match found.await {
             Err(error) => Some(Err(error.into())),
-            Ok(found) => {
-                found.map(|(image, via, cursor)| Ok(AvailableImageEdge { cursor, node: Image(image), via: via.into() }))
-            }
+            Ok(found) => found.map(|(image, via, cursor)| {
+                let cursors = Arc::new(cursor);
+                Ok(AvailableImageEdge { cursors, place: 0, node: Image(image), via: via.into() })
+            }),
         }
     }
 }
@@ -236,24 +260,28 @@ pub(super) async fn select(
     let version = sight.directory().epoch.version();
     let found = ctx.loaders().reachable.load_one(ReachableKey { version, namespace }).await?;
     let reachable = found.ok_or_else(|| Error::internal("a namespace reached nothing, not even nothing"))?;
-    let selection = Selection::new(reachable, &filter, search);
-    let (rows, has_previous, has_next) = cut(&selection, order, &args.page)?;
-    let edge = |(cursor, row)| {
+    let selection = Arc::new(Selection::new(reachable, &filter, search));
+    let Page { rows, has_previous, has_next } = selection.page(order, &args.page)?;
+    let cursors: Arc<dyn Cursors> = Arc::new(Places { selection: selection.clone(), order, rows: rows.clone() });
+    let edge = |(place, row)| {
         let (image, via) = selection.image(row);
-        AvailableImageEdge { cursor, node: Image(image), via: via.into() }
+        AvailableImageEdge { cursors: cursors.clone(), place, node: Image(image), via: via.into() }
     };
-    let edges = rows.into_iter().map(edge).collect();
+    let edges = rows.into_iter().enumerate().map(edge).collect();
     Ok(AvailableImageConnection { edges, has_previous, has_next, selection })
 }
 
-/// Rows with their cursors, and whether there are more before and after.
-type Cut = (Vec<(String, Row)>, bool, bool);
+/// A page of images in the list that it was cut from.
+pub(super) struct Places {
+    pub(super) selection: Arc<Selection>,
+    pub(super) order: Order,
+    pub(super) rows: Vec<Row>,
+}
 
-/// One page of images, ordered, with its cursors.
-pub(super) fn cut(selection: &Selection, order: Order, page: &Window) -> std::result::Result<Cut, Error> {
-    let found = selection.page(order, page)?;
-    let rows = found.rows.iter().map(|row| (selection.cursor(*row, order), *row)).collect();
-    Ok((rows, found.has_previous, found.has_next))
+impl Cursors for Places {
+    fn cursor(&self, place: usize) -> String {
+        self.selection.cursor(self.rows[place], self.order)
+    }
 }
 
 /// The words of a search; none when blank.

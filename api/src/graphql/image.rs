@@ -1,17 +1,19 @@
 //! Images and their tags.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object};
 
 use super::ContextExt;
 use super::artifact::Artifact;
-use super::available_image::cut as cut_images;
+use super::available_image::Places;
 use super::error::Result;
 use super::id::NodeId;
-use super::page::{Connection, Ordered, PageArgs, cut};
+use super::page::{Connection, Cursors, Ordered, PageArgs, cut};
 use super::registry::Registry;
 use super::scalar::{DateTime, Long, int};
 use super::space::Space;
-use crate::catalog::Order;
+use crate::catalog::{Order, Page};
 use crate::service::selector::Selection;
 use crate::service::selector::Window;
 use crate::service::{Error, image};
@@ -112,10 +114,12 @@ impl Image {
 }
 
 /// A page of a selection's images, without the way in which each came.
-pub(super) fn connect_images(selection: &Selection, order: Order, page: &Window) -> Result<ImageConnection> {
-    let (rows, has_previous, has_next) = cut_images(selection, order, page)?;
-    let rows = rows.into_iter().map(|(cursor, row)| (cursor, Image(selection.image(row).0)));
-    Ok(Connection::new(rows, has_previous, has_next, selection.total()))
+pub(super) fn connect_images(selection: Selection, order: Order, page: &Window) -> Result<ImageConnection> {
+    let Page { rows, has_previous, has_next } = selection.page(order, page)?;
+    let (total, selection) = (selection.total(), Arc::new(selection));
+    let cursors: Arc<dyn Cursors> = Arc::new(Places { selection: selection.clone(), order, rows: rows.clone() });
+    let images = rows.into_iter().map(|row| Image(selection.image(row).0));
+    Ok(Connection::new(images, &cursors, has_previous, has_next, total))
 }
 
 pub(super) struct Tag {

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use async_graphql::connection::PageInfo;
-use async_graphql::{Enum, Object, OutputType, SimpleObject, TypeName};
+use async_graphql::{Enum, Object, OutputType, TypeName};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
@@ -57,9 +58,10 @@ pub(super) enum OrderDirection {
     Desc,
 }
 
-/// A page of rows, each with its cursor.
+/// A page of rows, with their cursors.
 pub(super) struct Slice<T> {
-    rows: Vec<(String, T)>,
+    rows: Vec<T>,
+    cursors: Arc<dyn Cursors>,
     has_previous: bool,
     has_next: bool,
     total: usize,
@@ -75,7 +77,7 @@ pub(super) struct Ordered<'a, T, K> {
 }
 
 /// Cuts a page out of `rows`, which come in that order. A cursor whose row has gone still has its place.
-pub(super) fn cut<T, K: Serialize + DeserializeOwned>(
+pub(super) fn cut<T, K: Serialize + DeserializeOwned + Send + Sync + 'static>(
     rows: Vec<T>,
     order: &Ordered<'_, T, K>,
     args: &Window,
@@ -92,9 +94,32 @@ pub(super) fn cut<T, K: Serialize + DeserializeOwned>(
         false => (start, end.min(start + args.limit)),
         true => (start.max(end.saturating_sub(args.limit)), end),
     };
-    let rows = rows.into_iter().skip(start).take(end - start);
-    let rows = rows.map(|row| (encode(order.name, &(order.key)(&row)), row)).collect();
-    Ok(Slice { rows, has_previous: start > 0, has_next: end < total, total })
+    let rows: Vec<T> = rows.into_iter().skip(start).take(end - start).collect();
+    let cursors = Arc::new(Keys { order: order.name.to_owned(), keys: rows.iter().map(order.key).collect() });
+    Ok(Slice { rows, cursors, has_previous: start > 0, has_next: end < total, total })
+}
+
+/// The cursors of a page. Hardly anybody asks for more than the last one, so each is written when it is asked for.
+pub(super) trait Cursors: Send + Sync {
+    fn cursor(&self, place: usize) -> String;
+}
+
+/// The one cursor of a page of one row.
+impl Cursors for String {
+    fn cursor(&self, _place: usize) -> String {
+        self.clone()
+    }
+}
+
+struct Keys<K> {
+    order: String,
+    keys: Vec<K>,
+}
+
+impl<K: Serialize + Send + Sync> Cursors for Keys<K> {
+    fn cursor(&self, place: usize) -> String {
+        encode(&self.order, &self.keys[place])
+    }
 }
 
 fn encode<K: Serialize>(order: &str, key: &K) -> String {
@@ -122,13 +147,14 @@ pub(super) struct Connection<N: OutputType> {
 
 impl<N: OutputType> Connection<N> {
     pub(super) fn new(
-        rows: impl Iterator<Item = (String, N)>,
+        nodes: impl Iterator<Item = N>,
+        cursors: &Arc<dyn Cursors>,
         has_previous: bool,
         has_next: bool,
         total: usize,
     ) -> Self {
-        let edges = rows.map(|(cursor, node)| Edge { cursor, node }).collect();
-        Self { edges, has_previous, has_next, total }
+        let edge = |(place, node)| Edge { cursors: cursors.clone(), place, node };
+        Self { edges: nodes.enumerate().map(edge).collect(), has_previous, has_next, total }
     }
 }
 
@@ -153,7 +179,7 @@ impl<N: OutputType> Connection<N> {
 
     /// Where this page stands in the list.
     async fn page_info(&self) -> PageInfo {
-        page_info(self.has_previous, self.has_next, self.edges.iter().map(|edge| &edge.cursor))
+        page_info(self.has_previous, self.has_next, self.edges.iter().map(Edge::place))
     }
 
     /// How many rows there are in all, on this page and the others.
@@ -162,14 +188,30 @@ impl<N: OutputType> Connection<N> {
     }
 }
 
-/// A row of a list, and its place in it.
-#[derive(SimpleObject)]
-#[graphql(name_type)]
 pub(super) struct Edge<N: OutputType> {
-    /// The row's place: what `after` and `before` take.
-    cursor: String,
-    /// The row.
+    cursors: Arc<dyn Cursors>,
+    place: usize,
     node: N,
+}
+
+impl<N: OutputType> Edge<N> {
+    fn place(&self) -> String {
+        self.cursors.cursor(self.place)
+    }
+}
+
+/// A row of a list, and its place in it.
+#[Object(name_type)]
+impl<N: OutputType> Edge<N> {
+    /// The row's place: what `after` and `before` take.
+    async fn cursor(&self) -> String {
+        self.place()
+    }
+
+    /// The row.
+    async fn node(&self) -> &N {
+        &self.node
+    }
 }
 
 impl<N: OutputType> TypeName for Edge<N> {
@@ -178,19 +220,18 @@ impl<N: OutputType> TypeName for Edge<N> {
     }
 }
 
-pub(super) fn page_info<'a>(
+pub(super) fn page_info(
     has_previous_page: bool,
     has_next_page: bool,
-    cursors: impl DoubleEndedIterator<Item = &'a String> + Clone,
+    cursors: impl DoubleEndedIterator<Item = String> + Clone,
 ) -> PageInfo {
-    let (start_cursor, end_cursor) = (cursors.clone().next().cloned(), cursors.clone().next_back().cloned());
+    let (start_cursor, end_cursor) = (cursors.clone().next(), cursors.clone().next_back());
     PageInfo { has_previous_page, has_next_page, start_cursor, end_cursor }
 }
 
 impl<T> Slice<T> {
     pub(super) fn connect<N: OutputType>(self, node: impl Fn(T) -> N) -> Connection<N> {
-        let rows = self.rows.into_iter().map(|(cursor, row)| (cursor, node(row)));
-        Connection::new(rows, self.has_previous, self.has_next, self.total)
+        Connection::new(self.rows.into_iter().map(node), &self.cursors, self.has_previous, self.has_next, self.total)
     }
 }
 
@@ -201,7 +242,7 @@ mod tests {
     fn numbers(of: &[u32], args: &Window) -> Result<(Vec<u32>, bool, bool), Error> {
         let order = Ordered { name: "number", key: &|row: &u32| *row, compare: Ord::cmp };
         let slice = cut(of.to_vec(), &order, args)?;
-        Ok((slice.rows.into_iter().map(|(_, row)| row).collect(), slice.has_previous, slice.has_next))
+        Ok((slice.rows, slice.has_previous, slice.has_next))
     }
 
     fn at(number: u32) -> Option<String> {

@@ -109,7 +109,7 @@ impl Space {
             let search = search_of(search.as_deref())?;
             let order = catalog_order(order_by, search.is_some())?;
             let selection = Box::pin(service::image::of_space(ctx.cx(), &self.0, search)).await?;
-            connect_images(&selection, order, &page)
+            connect_images(selection, order, &page)
         };
         Some(connected.await)
     }

@@ -114,6 +114,11 @@ fn variables(namespace: usize) -> Value {
     json!({ "namespace": { "cluster": cluster, "name": name } })
 }
 
+/// A number that looks drawn by lot, unlike the one by which the `n`th question's namespace is drawn.
+fn lot(n: usize) -> usize {
+    name::mix(n) as usize >> 16
+}
+
 pub(super) async fn run(options: &Options, size: &Size, report: &mut Report<'_>) -> anyhow::Result<()> {
     let world = size.world()?;
     let World { registries, spaces, public, images, workspaces, namespaces, .. } = world;
@@ -149,20 +154,23 @@ pub(super) async fn run(options: &Options, size: &Size, report: &mut Report<'_>)
     ensure!(total == Some(world.reached() as u64), "{total:?} images are available, not {}", world.reached());
 
     let bench = Bench::of(&fairway, CONNECTIONS, options.length());
-    let asking = |document: &'static str, word: Option<fn(usize) -> &'static str>| {
+    let asking = |document: &'static str, words: Option<fn(usize) -> String>| {
         let people = people.clone();
         move |n: u64| {
             let (asker, mut variables) = people.draw(n);
-            if let Some(word) = word {
-                variables["search"] = json!(word(name::mix(n as usize) as usize >> 16));
+            if let Some(words) = words {
+                variables["search"] = json!(words(n as usize));
             }
             asker.ask(body(document, variables, Variation::Variables, n))
         }
     };
     let first = bench.measure(asking(PAGE, None)).await?;
     let counted = bench.measure(asking(COUNTED, None)).await?;
-    let rare = bench.measure(asking(SEARCH, Some(name::rare_word))).await?;
-    let common = bench.measure(asking(SEARCH, Some(name::common_word))).await?;
+    let rare = bench.measure(asking(SEARCH, Some(|n| name::rare_word(lot(n)).to_owned()))).await?;
+    let common = bench.measure(asking(SEARCH, Some(|n| name::common_word(lot(n)).to_owned()))).await?;
+    // What is found is kept for who looks for the same words: here nobody did.
+    let fresh = |n| format!("{} {:05}", name::common_word(lot(n)), n % 20_000);
+    let unseen = bench.measure(asking(SEARCH, Some(fresh))).await?;
 
     let (page, cursor) = walk(&fairway, &member(0)).await?;
     let alone = bench.with_connections(1);
@@ -182,6 +190,7 @@ pub(super) async fn run(options: &Options, size: &Size, report: &mut Report<'_>)
         ("the same with the count of all", &counted),
         ("search for a word that few have", &rare),
         ("search for a word that many have", &common),
+        ("search for words that nobody looked for before", &unseen),
         ("first page, 1 connection", &near),
         (&far_name, &far),
     ])?;
@@ -190,6 +199,7 @@ pub(super) async fn run(options: &Options, size: &Size, report: &mut Report<'_>)
         Verdict::at_most("first page, p99", first.latency_ms(0.99), 5.0, "ms"),
         Verdict::at_most("search, few hits, p99", rare.latency_ms(0.99), 20.0, "ms"),
         Verdict::at_most("search, many hits, p99", common.latency_ms(0.99), 20.0, "ms"),
+        Verdict::at_most("search, never made before, p99", unseen.latency_ms(0.99), 20.0, "ms"),
         Verdict::at_most(&format!("page {page} beside the first, median"), ratio, 1.5, "×"),
         Verdict::at_most("memory after all of this", rss(|usage| usage.rss_bytes), 400.0, "MiB"),
         Verdict::at_most("ready after a restart", Some(ready), 5.0, "s"),

@@ -3,8 +3,9 @@
 //! Harbor pages by offset, without a snapshot, and counts apart from listing. So rows are told apart by id, and a list
 //! counts as whole when the count stood still from the first page to the last and is the number of different rows.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, pin::pin};
 
+use futures_util::{StreamExt, stream};
 use reqwest::{Method, header::HeaderName};
 use serde::de::DeserializeOwned;
 
@@ -12,6 +13,9 @@ use super::{Error, Harbor, Reply};
 
 /// More than 100 is refused since 2.1.
 pub(super) const PAGE_SIZE: usize = 100;
+
+/// Pages of one list that are under way together: as many as a registry is asked at a time at all.
+const PAGES_AT_A_TIME: usize = 4;
 
 /// The end of patience: 200,000 rows.
 const MAX_PAGES: usize = 2000;
@@ -77,10 +81,17 @@ impl Harbor {
 
     async fn sweep<T: Row>(&self, source: &Source<'_>) -> Result<Sweep<T>, Error> {
         let mut sweep = Sweep { rows: BTreeMap::new(), total: Ok(None) };
-        for number in 1..=MAX_PAGES {
-            let (rows, total) = self.page::<T>(source, number).await?;
+        let first = self.page::<T>(source, 1).await?;
+        // What the first page counts is asked for together, and what it did not count one page after the other.
+        let n_counted = first.1.map_or(1, |total| total.div_ceil(PAGE_SIZE)).clamp(1, MAX_PAGES);
+        let page = |number| self.page::<T>(source, number);
+        let counted = stream::iter(2..=n_counted).map(page).buffered(PAGES_AT_A_TIME);
+        let uncounted = stream::iter(n_counted + 1..=MAX_PAGES).then(page);
+        let mut pages = pin!(stream::iter([Ok(first)]).chain(counted).chain(uncounted).enumerate());
+        while let Some((place, page)) = pages.next().await {
+            let (rows, total) = page?;
             sweep.total = match sweep.total {
-                Ok(_) if number == 1 => Ok(total),
+                Ok(_) if place == 0 => Ok(total),
                 Ok(known) if known == total => Ok(known),
                 Ok(_) | Err(()) => Err(()),
             };
