@@ -17,6 +17,7 @@ mod loader;
 mod namespace;
 mod node;
 mod page;
+mod plain;
 mod registry;
 mod scalar;
 mod space;

@@ -14,6 +14,7 @@ mod meta;
 mod metrics;
 mod namespace;
 mod node;
+mod plain;
 mod policy;
 mod recordings;
 mod registry;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::connection::PageInfo;
-use async_graphql::{Context, Enum, ID, InputObject, Object};
+use async_graphql::{Context, Enum, ID, InputObject, InputType, Object, Value};
 
 use super::ContextExt;
 use super::error::Result;
@@ -12,6 +12,7 @@ use super::image::Image;
 use super::loader::ReachableKey;
 use super::namespace::NamespaceKey;
 use super::page::{Cursors, OrderDirection, PageArgs, page_info};
+use super::plain::{self, Lean, Plain, Rows};
 use super::registry::Registry;
 use super::scalar::{DateTime, int};
 use crate::catalog::{Order, Page, Row, Search};
@@ -89,13 +90,13 @@ pub(super) struct AvailableImageConnection {
 #[Object]
 impl AvailableImageConnection {
     /// The images of this page, each with its cursor and the way in which it reached the namespace.
-    async fn edges(&self) -> &[AvailableImageEdge] {
-        &self.edges
+    async fn edges(&self) -> Rows<'_, AvailableImageEdge> {
+        Rows(self.edges.iter().collect())
     }
 
     /// The images of this page.
-    async fn nodes(&self) -> Vec<&Image> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> Rows<'_, Image> {
+        Rows(self.edges.iter().map(|edge| &edge.node).collect())
     }
 
     /// Where this page stands in the list.
@@ -137,13 +138,24 @@ impl AvailableImageEdge {
     }
 
     /// The image.
-    async fn node(&self) -> &Image {
-        &self.node
+    async fn node(&self) -> Lean<&Image> {
+        Lean(&self.node)
     }
 
     /// How it reached the namespace.
     async fn via(&self) -> Availability {
         self.via
+    }
+}
+
+impl Plain for AvailableImageEdge {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        Some(match ctx.item.node.name.node.as_str() {
+            "cursor" => self.place().into(),
+            "node" => return plain::object(&self.node, ctx),
+            "via" => InputType::to_value(&self.via),
+            _ => return None,
+        })
     }
 }
 

@@ -1,11 +1,12 @@
 //! Bindings of spaces to workspaces.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, ScalarType, SimpleObject, Value};
 
 use super::ContextExt;
 use super::error::Result;
 use super::id::{self, NodeId};
 use super::page::{Connection, Ordered, cut};
+use super::plain::{self, Lean, Plain};
 use super::scalar::{DateTime, int};
 use super::space::Space;
 use super::workspace::Workspace;
@@ -23,15 +24,15 @@ impl SpaceBinding {
     }
 
     /// The space that is opened.
-    async fn space(&self, ctx: &Context<'_>) -> Result<Space> {
+    async fn space(&self, ctx: &Context<'_>) -> Result<Lean<Space>> {
         let space = service::space::find(ctx.cx(), self.0.space_id).await?;
-        Ok(Space(space.ok_or(Error::not_found("registry space"))?))
+        Ok(Lean(Space(space.ok_or(Error::not_found("registry space"))?)))
     }
 
     /// The workspace that it is opened to.
-    async fn workspace(&self, ctx: &Context<'_>) -> Result<Workspace> {
+    async fn workspace(&self, ctx: &Context<'_>) -> Result<Lean<Workspace>> {
         let workspace = service::workspace::find(ctx.cx(), self.0.workspace_id).await?;
-        Ok(Workspace(workspace.ok_or(Error::not_found("workspace"))?))
+        Ok(Lean(Workspace(workspace.ok_or(Error::not_found("workspace"))?)))
     }
 
     /// Since when.
@@ -45,7 +46,22 @@ impl SpaceBinding {
     }
 }
 
-pub(super) fn connect_bindings(rows: Vec<service::Binding>, page: &Window) -> Result<Connection<SpaceBinding>> {
+impl Plain for SpaceBinding {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        Some(match ctx.item.node.name.node.as_str() {
+            "id" => NodeId::Binding(self.0.id).encode().0.into(),
+            "createdAt" => DateTime(self.0.created_at).to_value(),
+            "createdBy" => self.0.created_by.clone().into(),
+            "workspace" => {
+                let workspace = ctx.cx().sight_at_hand()?.workspace(self.0.workspace_id)?.clone();
+                return plain::object(&Workspace(workspace), ctx);
+            }
+            _ => return None,
+        })
+    }
+}
+
+pub(super) fn connect_bindings(rows: Vec<service::Binding>, page: &Window) -> Result<Lean<Connection<SpaceBinding>>> {
     // Ids are UUIDs of version 7: they grow with time.
     let order = Ordered { name: "binding", key: &|row: &service::Binding| row.id, compare: Ord::cmp };
     Ok(cut(rows, &order, page)?.connect(SpaceBinding))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{Context, ID, Object, ScalarType, Value};
 
 use super::ContextExt;
 use super::artifact::Artifact;
@@ -10,6 +10,7 @@ use super::available_image::Places;
 use super::error::Result;
 use super::id::NodeId;
 use super::page::{Connection, Cursors, Ordered, PageArgs, cut};
+use super::plain::{self, Lean, Plain};
 use super::registry::Registry;
 use super::scalar::{DateTime, Long, int};
 use super::space::Space;
@@ -22,15 +23,20 @@ use crate::upstream;
 pub(super) struct Image(pub(super) image::Image);
 
 /// A page of images.
-pub(super) type ImageConnection = Connection<Image>;
+pub(super) type ImageConnection = Lean<Connection<Image>>;
+
+impl Image {
+    fn node_id(&self) -> NodeId {
+        NodeId::Image { space: self.0.space.id, repository: self.0.data().repository.to_owned() }
+    }
+}
 
 /// A repository in a registry space: what a reference without a tag names.
 #[Object]
 impl Image {
     /// Its global id.
     pub(super) async fn id(&self) -> ID {
-        let repository = self.0.data().repository.to_owned();
-        NodeId::Image { space: self.0.space.id, repository }.encode()
+        self.node_id().encode()
     }
 
     /// `host/space/repository`, without a tag; `host/repository` in a Docker Registry.
@@ -85,7 +91,7 @@ impl Image {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Option<Result<Connection<Tag>>> {
+    ) -> Option<Result<Lean<Connection<Tag>>>> {
         let listed = async {
             let page = PageArgs::parse(first, after, last, before)?;
             let needle = search.as_deref().map(str::to_lowercase);
@@ -113,13 +119,27 @@ impl Image {
     }
 }
 
+impl Plain for Image {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        Some(match ctx.item.node.name.node.as_str() {
+            "id" => self.node_id().encode().0.into(),
+            "reference" => self.0.reference().into(),
+            "repository" => self.0.data().repository.into(),
+            "space" => return plain::object(&Space(self.0.space.clone()), ctx),
+            "registry" => return plain::object(&Registry(self.0.registry.clone()), ctx),
+            "updatedAt" => self.0.data().updated_at.map_or(Value::Null, |at| DateTime(at).to_value()),
+            _ => return None,
+        })
+    }
+}
+
 /// A page of a selection's images, without the way in which each came.
 pub(super) fn connect_images(selection: Selection, order: Order, page: &Window) -> Result<ImageConnection> {
     let Page { rows, has_previous, has_next } = selection.page(order, page)?;
     let (total, selection) = (selection.total(), Arc::new(selection));
     let cursors: Arc<dyn Cursors> = Arc::new(Places { selection: selection.clone(), order, rows: rows.clone() });
     let images = rows.into_iter().map(|row| Image(selection.image(row).0));
-    Ok(Connection::new(images, &cursors, has_previous, has_next, total))
+    Ok(Lean(Connection::new(images, &cursors, has_previous, has_next, total)))
 }
 
 pub(super) struct Tag {
@@ -135,6 +155,8 @@ impl Tag {
         }
     }
 }
+
+impl Plain for Tag {}
 
 /// A name that points to an artifact.
 #[Object]

@@ -1,12 +1,13 @@
 //! Kubernetes namespaces.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Value};
 
 use super::ContextExt;
 use super::available_image::{AvailableImageConnection, ImageFilter, ImageOrder, SelectorArgs, select};
 use super::error::Result;
 use super::id::{self, NodeId};
 use super::page::{Connection, Ordered, PageArgs, Slice, cut};
+use super::plain::{Lean, Plain};
 use super::workspace::Workspace;
 use crate::service::selector::Window;
 use crate::service::{self, namespace};
@@ -56,6 +57,17 @@ impl Namespace {
         let page = PageArgs::parse(first, after, last, before)?;
         let key = namespace::key_of(&self.0);
         Box::pin(select(ctx, key, SelectorArgs { search, filter, order_by, page })).await
+    }
+}
+
+impl Plain for Namespace {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        Some(match ctx.item.node.name.node.as_str() {
+            "id" => NodeId::Namespace(self.0.id).encode().0.into(),
+            "cluster" => self.0.cluster.clone().into(),
+            "name" => self.0.name.clone().into(),
+            _ => return None,
+        })
     }
 }
 
@@ -121,7 +133,7 @@ pub(super) struct UnbindNamespacesPayload {
     namespaces: Vec<Namespace>,
 }
 
-pub(super) fn connect_namespaces(rows: Vec<service::Namespace>, page: &Window) -> Result<Connection<Namespace>> {
+pub(super) fn connect_namespaces(rows: Vec<service::Namespace>, page: &Window) -> Result<Lean<Connection<Namespace>>> {
     let order = Ordered {
         name: "namespace",
         key: &|row: &service::Namespace| (row.cluster_key.clone(), row.name.clone()),
@@ -160,7 +172,7 @@ impl NamespaceQuery {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Namespace>> {
+    ) -> Result<Lean<Connection<Namespace>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default();
         let workspace = filter.workspace_id.map(|id| id::workspace(&id, "workspaceId")).transpose()?;

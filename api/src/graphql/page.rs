@@ -5,12 +5,13 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use async_graphql::connection::PageInfo;
-use async_graphql::{Enum, Object, OutputType, TypeName};
+use async_graphql::{Context, Enum, Object, OutputType, TypeName, Value};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::plain::{self, Lean, Plain, Rows};
 use super::scalar::int;
 use crate::service::Error;
 use crate::service::selector::Window;
@@ -46,6 +47,13 @@ impl PageArgs {
             (None, None) => (DEFAULT_SIZE, false),
         };
         Ok(Window { limit, after, before, backward })
+    }
+
+    /// What the field that `ctx` stands at is given, if it is good.
+    pub(super) fn of(ctx: &Context<'_>) -> Option<Window> {
+        let number = |name| Some(ctx.param_value::<Option<i32>>(name, None).ok()?.1);
+        let cursor = |name| Some(ctx.param_value::<Option<String>>(name, None).ok()?.1);
+        Self::parse(number("first")?, cursor("after")?, number("last")?, cursor("before")?).ok()
     }
 }
 
@@ -138,14 +146,14 @@ fn decode<K: DeserializeOwned>(order: &str, cursor: &str, field: &'static str) -
 }
 
 /// One page of a list, as Relay's connections have it.
-pub(super) struct Connection<N: OutputType> {
+pub(super) struct Connection<N> {
     edges: Vec<Edge<N>>,
     has_previous: bool,
     has_next: bool,
     total: usize,
 }
 
-impl<N: OutputType> Connection<N> {
+impl<N: Plain> Connection<N> {
     pub(super) fn new(
         nodes: impl Iterator<Item = N>,
         cursors: &Arc<dyn Cursors>,
@@ -158,7 +166,7 @@ impl<N: OutputType> Connection<N> {
     }
 }
 
-impl<N: OutputType> TypeName for Connection<N> {
+impl<N: Plain> TypeName for Connection<N> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Connection", <N as OutputType>::type_name()).into()
     }
@@ -166,15 +174,15 @@ impl<N: OutputType> TypeName for Connection<N> {
 
 /// One page of a list, as Relay's cursor connections have it.
 #[Object(name_type)]
-impl<N: OutputType> Connection<N> {
+impl<N: Plain> Connection<N> {
     /// The rows of this page, each with its cursor.
-    async fn edges(&self) -> &[Edge<N>] {
-        &self.edges
+    async fn edges(&self) -> Rows<'_, Edge<N>> {
+        Rows(self.edges.iter().collect())
     }
 
     /// The rows of this page.
-    async fn nodes(&self) -> Vec<&N> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> Rows<'_, N> {
+        Rows(self.edges.iter().map(|edge| &edge.node).collect())
     }
 
     /// Where this page stands in the list.
@@ -188,13 +196,13 @@ impl<N: OutputType> Connection<N> {
     }
 }
 
-pub(super) struct Edge<N: OutputType> {
+pub(super) struct Edge<N> {
     cursors: Arc<dyn Cursors>,
     place: usize,
     node: N,
 }
 
-impl<N: OutputType> Edge<N> {
+impl<N: Plain> Edge<N> {
     fn place(&self) -> String {
         self.cursors.cursor(self.place)
     }
@@ -202,19 +210,40 @@ impl<N: OutputType> Edge<N> {
 
 /// A row of a list, and its place in it.
 #[Object(name_type)]
-impl<N: OutputType> Edge<N> {
+impl<N: Plain> Edge<N> {
     /// The row's place: what `after` and `before` take.
     async fn cursor(&self) -> String {
         self.place()
     }
 
     /// The row.
-    async fn node(&self) -> &N {
-        &self.node
+    async fn node(&self) -> Lean<&N> {
+        Lean(&self.node)
     }
 }
 
-impl<N: OutputType> TypeName for Edge<N> {
+impl<N: Plain> Plain for Connection<N> {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        match ctx.item.node.name.node.as_str() {
+            "edges" => plain::list(self.edges.iter(), ctx),
+            "nodes" => plain::list(self.edges.iter().map(|edge| &edge.node), ctx),
+            "totalCount" => Some(int(self.total).into()),
+            _ => None,
+        }
+    }
+}
+
+impl<N: Plain> Plain for Edge<N> {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        match ctx.item.node.name.node.as_str() {
+            "cursor" => Some(self.place().into()),
+            "node" => plain::object(&self.node, ctx),
+            _ => None,
+        }
+    }
+}
+
+impl<N: Plain> TypeName for Edge<N> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Edge", <N as OutputType>::type_name()).into()
     }
@@ -230,8 +259,9 @@ pub(super) fn page_info(
 }
 
 impl<T> Slice<T> {
-    pub(super) fn connect<N: OutputType>(self, node: impl Fn(T) -> N) -> Connection<N> {
-        Connection::new(self.rows.into_iter().map(node), &self.cursors, self.has_previous, self.has_next, self.total)
+    pub(super) fn connect<N: Plain>(self, node: impl Fn(T) -> N) -> Lean<Connection<N>> {
+        let nodes = self.rows.into_iter().map(node);
+        Lean(Connection::new(nodes, &self.cursors, self.has_previous, self.has_next, self.total))
     }
 }
 

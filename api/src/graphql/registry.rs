@@ -3,7 +3,7 @@
 mod mutation;
 
 use ::entity::{registry as row, registry_sync};
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, InputType, Object, SimpleObject, Value};
 use uuid::Uuid;
 
 pub(super) use self::mutation::RegistryMutation;
@@ -11,6 +11,7 @@ use super::ContextExt;
 use super::error::Result;
 use super::id::{self, NodeId};
 use super::page::{Connection, OrderDirection, Ordered, PageArgs, cut};
+use super::plain::{Lean, Plain};
 use super::scalar::{DateTime, Url};
 use super::space::{Space, SpaceFilter, SpaceOrder, connect_spaces};
 use super::workspace::Workspace;
@@ -74,6 +75,18 @@ impl Registry {
     /// Whether the viewer may read its settings.
     async fn shows_settings(&self, ctx: &Context<'_>) -> std::result::Result<bool, service::Error> {
         Ok(ctx.cx().sight().await?.view_of(&self.0) == RegistryView::Settings)
+    }
+}
+
+impl Plain for Registry {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        Some(match ctx.item.node.name.node.as_str() {
+            "id" => NodeId::Registry(self.0.id).encode().0.into(),
+            "name" => self.0.name.clone().into(),
+            "kind" => InputType::to_value(&RegistryKind::from(self.0.kind)),
+            "host" => self.0.host.clone().into(),
+            _ => return None,
+        })
     }
 }
 
@@ -190,7 +203,7 @@ impl Registry {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Space>> {
+    ) -> Result<Lean<Connection<Space>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let mut filter = filter.unwrap_or_default().parse()?;
         if filter.registry.is_some_and(|other| other != self.0.id) {
@@ -394,7 +407,7 @@ pub(super) fn connect_registries(
     mut rows: Vec<service::Registry>,
     order_by: Option<RegistryOrder>,
     page: &Window,
-) -> Result<Connection<Registry>> {
+) -> Result<Lean<Connection<Registry>>> {
     let order_by =
         order_by.unwrap_or(RegistryOrder { field: RegistryOrderField::Name, direction: OrderDirection::Asc });
     let by_name = |row: &service::Registry| (row.name_key.clone(), row.id);
@@ -449,7 +462,7 @@ impl RegistryQuery {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Registry>> {
+    ) -> Result<Lean<Connection<Registry>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default();
         let workspace = filter.workspace_id.map(|id| id::workspace(&id, "workspaceId")).transpose()?;

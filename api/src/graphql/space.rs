@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use ::entity::registry::Kind;
 use ::entity::space::Visibility;
-use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, ID, InputObject, InputType, Object, SimpleObject, Value};
 
 use uuid::Uuid;
 
@@ -15,6 +15,7 @@ use super::error::Result;
 use super::id::{self, NodeId};
 use super::image::{ImageConnection, connect_images};
 use super::page::{Connection, OrderDirection, Ordered, PageArgs, cut};
+use super::plain::{self, Lean, Plain};
 use super::registry::Registry;
 use super::scalar::{ByteCount, DateTime, int};
 use super::workspace::Workspace;
@@ -71,7 +72,7 @@ impl Space {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<SpaceBinding>> {
+    ) -> Result<Lean<Connection<SpaceBinding>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         connect_bindings(ctx.cx().sight().await?.bindings_of(self.0.id), &page)
     }
@@ -160,6 +161,23 @@ impl Space {
     }
 }
 
+impl Plain for Space {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        Some(match ctx.item.node.name.node.as_str() {
+            "id" => NodeId::Space(self.0.id).encode().0.into(),
+            "name" => self.0.name.clone().into(),
+            "visibility" => InputType::to_value(&SpaceVisibility::from(self.0.visibility)),
+            "isProxyCache" => self.0.is_proxy_cache.into(),
+            "missing" => self.0.missing.into(),
+            "bindings" => {
+                let (page, sight) = (PageArgs::of(ctx)?, ctx.cx().sight_at_hand()?);
+                return plain::object(&connect_bindings(sight.bindings_of(self.0.id), &page).ok()?.0, ctx);
+            }
+            _ => return None,
+        })
+    }
+}
+
 /// What you may do with a space.
 #[derive(SimpleObject)]
 pub(super) struct SpacePermissions {
@@ -240,7 +258,7 @@ pub(super) async fn connect_spaces(
     rows: Vec<service::Space>,
     order_by: Option<SpaceOrder>,
     page: &Window,
-) -> Result<Connection<Space>> {
+) -> Result<Lean<Connection<Space>>> {
     let order_by = order_by.unwrap_or(SpaceOrder { field: SpaceOrderField::Name, direction: OrderDirection::Asc });
     let by_number = |name: &str, number: &(dyn Fn(&service::Space) -> Option<i64> + Send + Sync)| {
         let is_descending = order_by.direction == OrderDirection::Desc;
@@ -353,7 +371,7 @@ impl SpaceQuery {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Space>> {
+    ) -> Result<Lean<Connection<Space>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let filter = filter.unwrap_or_default().parse()?;
         connect_spaces(ctx, space::list(ctx.cx(), &filter).await?, order_by, &page).await

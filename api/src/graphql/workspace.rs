@@ -1,6 +1,6 @@
 //! Workspaces.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, ScalarType, SimpleObject, Value};
 
 use super::ContextExt;
 use super::binding::{SpaceBinding, connect_bindings};
@@ -8,6 +8,7 @@ use super::error::Result;
 use super::id::{self, NodeId};
 use super::namespace::{Namespace, connect_namespaces};
 use super::page::{Connection, Ordered, PageArgs, cut};
+use super::plain::{self, Lean, Plain};
 use super::registry::{Registry, connect_registries};
 use super::scalar::{DateTime, int};
 use super::viewer::WorkspaceRole;
@@ -41,7 +42,7 @@ impl Workspace {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Namespace>> {
+    ) -> Result<Lean<Connection<Namespace>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let sight = ctx.cx().sight().await?;
         connect_namespaces(sight.directory().namespaces_of(self.0.id).to_vec(), &page)
@@ -55,7 +56,7 @@ impl Workspace {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<SpaceBinding>> {
+    ) -> Result<Lean<Connection<SpaceBinding>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let sight = ctx.cx().sight().await?;
         connect_bindings(sight.directory().bindings_of_workspace(self.0.id).to_vec(), &page)
@@ -69,7 +70,7 @@ impl Workspace {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Registry>> {
+    ) -> Result<Lean<Connection<Registry>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let sight = ctx.cx().sight().await?;
         connect_registries(sight.directory().registries_of(self.0.id).to_vec(), None, &page)
@@ -84,6 +85,23 @@ impl Workspace {
     /// When it was made in Fairway.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
+    }
+}
+
+impl Plain for Workspace {
+    fn plain(&self, ctx: &Context<'_>) -> Option<Value> {
+        Some(match ctx.item.node.name.node.as_str() {
+            "id" => NodeId::Workspace(self.0.id).encode().0.into(),
+            "name" => self.0.name.clone().into(),
+            "displayName" => self.0.display_name.clone().map_or(Value::Null, Value::from),
+            "createdAt" => DateTime(self.0.created_at).to_value(),
+            "namespaces" => {
+                let (page, sight) = (PageArgs::of(ctx)?, ctx.cx().sight_at_hand()?);
+                let namespaces = sight.directory().namespaces_of(self.0.id).to_vec();
+                return plain::object(&connect_namespaces(namespaces, &page).ok()?.0, ctx);
+            }
+            _ => return None,
+        })
     }
 }
 
@@ -169,7 +187,7 @@ impl WorkspaceQuery {
         #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
         #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
-    ) -> Result<Connection<Workspace>> {
+    ) -> Result<Lean<Connection<Workspace>>> {
         let page = PageArgs::parse(first, after, last, before)?;
         let search = filter.unwrap_or_default().search;
         let rows = workspace::list(ctx.cx(), search.as_deref()).await?;

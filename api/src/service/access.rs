@@ -97,6 +97,11 @@ impl Sight {
         self.is_inside(workspace)
     }
 
+    /// The workspace of this id, if the viewer may see it.
+    pub fn workspace(&self, id: Uuid) -> Option<&Workspace> {
+        self.directory().workspaces.find(id).filter(|_| self.sees_workspace(id))
+    }
+
     /// A free namespace is seen by those who may bind it.
     pub fn sees_namespace(&self, namespace: &Namespace) -> bool {
         match namespace.workspace_id {

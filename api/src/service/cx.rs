@@ -44,6 +44,11 @@ impl Cx {
         Ok(sight.insert(Arc::new(Sight::new(present, &self.viewer))).clone())
     }
 
+    /// The same, if this request has read already: without waiting for anything.
+    pub fn sight_at_hand(&self) -> Option<Arc<Sight>> {
+        self.sight.try_lock().ok()?.clone()
+    }
+
     /// Reads the present anew: what a mutation decides on, and what its answer shows.
     pub async fn fresh_sight(&self) -> Result<Arc<Sight>, Error> {
         *self.sight.lock().await = None;

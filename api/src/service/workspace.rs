@@ -16,7 +16,7 @@ use crate::storage::Raises;
 /// The workspace of this id, if the viewer may see it.
 pub async fn find(cx: &Cx, id: Uuid) -> Result<Option<Workspace>, Error> {
     let sight = cx.sight().await?;
-    Ok(sight.directory().workspaces.find(id).filter(|_| sight.sees_workspace(id)).cloned())
+    Ok(sight.workspace(id).cloned())
 }
 
 /// The workspace of this name, if the viewer may see it.
