@@ -75,7 +75,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     } else if storage.migrations().await?.iter().any(|(_, is_applied)| !is_applied) {
         return Err(Error::Pending);
     }
-    let upstream = Upstream::new(upstream::Settings { timeout: config.upstream_timeout, ..Default::default() });
+    let settings = upstream::Settings { timeout: config.upstream_timeout, ..Default::default() };
+    let upstream = Upstream::new(settings, config.upstream_guards.clone());
     let vault = Arc::new(Vault::new(&config.encryption_keys));
     let mirror = Mirror::new(storage.clone());
     let metrics = metrics(&storage, &mirror, &upstream);

@@ -18,7 +18,11 @@ pub use self::{
     problem::{Problem, Problems},
     quantity::parse_duration,
 };
-pub use crate::{auth::JwtConfig, vault::Key};
+pub use crate::{
+    auth::JwtConfig,
+    upstream::{Guards, Networks},
+    vault::Key,
+};
 
 /// The whole configuration, valid. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ pub struct Config {
     pub sync_interval: Duration,
     /// For one request to a registry.
     pub upstream_timeout: Duration,
+    /// Which networks registries may be in.
+    pub upstream_guards: Guards,
     /// Origins of browsers that may call, or `*` alone.
     pub cors_origins: Vec<String>,
     pub introspection: Introspection,

@@ -49,7 +49,7 @@ use crate::clock;
 use crate::metrics::Metrics;
 use crate::mirror::Mirror;
 use crate::storage::Storage;
-use crate::upstream::{self, Address, Credentials, Endpoint, Tls, Upstream};
+use crate::upstream::{self, Address, Credentials, Endpoint, Reach, Tls, Upstream};
 use crate::vault::Vault;
 
 /// A registry whose account is refused is left alone for this long, or until its settings change: each try with a
@@ -278,7 +278,12 @@ fn address(row: &registry::Model) -> Result<Address, upstream::Error> {
 
 fn endpoint(row: &registry::Model, address: Address, credentials: Option<Credentials>) -> Endpoint {
     let tls = Tls { verify: row.tls_verify, ca_certificate: row.ca_certificate.clone() };
-    Endpoint { kind: row.kind.into(), address, credentials, tls }
+    Endpoint { kind: row.kind.into(), address, credentials, tls, reach: reach(row.workspace_id) }
+}
+
+/// How far the clients of a registry may reach, by its owner.
+pub fn reach(workspace: Option<Uuid>) -> Reach {
+    if workspace.is_some() { Reach::Workspace } else { Reach::Platform }
 }
 
 fn unusable(what: &str) -> upstream::Error {

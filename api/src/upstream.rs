@@ -36,7 +36,7 @@ use self::http::{Lane, Traffic, Transport};
 pub use self::{
     address::{Address, AddressError},
     error::{Error, UnreachableKind},
-    guard::{Guard, NetworkError},
+    guard::{Guard, Guards, NetworkError, Networks, Reach},
     probe::{Check, Privilege, Probe},
     registry::Registry,
     resource::{Artifact, Image, Platform, Quota, Recent, Space, SpaceKey, Tag, TagKey, Visibility},
@@ -102,6 +102,8 @@ pub struct Endpoint {
     pub credentials: Option<Credentials>,
     /// How its certificate is checked.
     pub tls: Tls,
+    /// In which networks it may be.
+    pub reach: Reach,
 }
 
 /// Where clients for registries come from.
@@ -110,31 +112,26 @@ pub struct Endpoint {
 #[derive(Clone)]
 pub struct Upstream {
     settings: Arc<Settings>,
-    guard: Guard,
-    /// Connections are pooled inside a client, so there is one client for each way of checking certificates.
-    clients: Arc<Mutex<HashMap<Tls, reqwest::Client>>>,
+    guards: Guards,
+    /// Connections are pooled inside a client, so there is one client for each way of checking certificates, and for each
+    /// reach: what was opened under one guard is not for the other.
+    clients: Arc<Mutex<HashMap<(Tls, Reach), reqwest::Client>>>,
     lanes: Arc<Mutex<HashMap<String, Arc<Lane>>>>,
     traffic: Arc<Traffic>,
 }
 
 impl Upstream {
-    /// Makes the clients' common part, which lets registries be in every network. Opens no connection.
-    pub fn new(settings: Settings) -> Self {
+    /// Makes the clients' common part. Opens no connection.
+    pub fn new(settings: Settings, guards: Guards) -> Self {
         // An Err says that a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             settings: Arc::new(settings),
-            guard: Guard::default(),
+            guards,
             clients: Arc::default(),
             lanes: Arc::default(),
             traffic: Arc::default(),
         }
-    }
-
-    /// The same for registries in some networks only. What one origin is spared is counted for both together, but
-    /// connections are not shared: each was opened under its own rules.
-    pub fn with_guard(&self, guard: Guard) -> Self {
-        Self { guard, clients: Arc::default(), ..self.clone() }
     }
 
     /// A client for one registry. Cheap, and sends nothing.
@@ -143,8 +140,8 @@ impl Upstream {
     /// [`Error::InvalidCertificate`] if the CA certificate is no PEM; [`Error::Blocked`] if the address is an IP address
     /// in a network that registries may not be in (names are checked when they are resolved).
     pub fn registry(&self, endpoint: Endpoint) -> Result<Registry, Error> {
-        self.guard.check_address(&endpoint.address)?;
-        let client = self.client(&endpoint.tls)?;
+        self.guards.of(endpoint.reach).check_address(&endpoint.address)?;
+        let client = self.client(endpoint.tls, endpoint.reach)?;
         let lane = self.lane(&endpoint.address);
         let transport = Transport::new(client, endpoint.address, lane, Settings::clone(&self.settings));
         Ok(Registry::new(endpoint.kind, transport, endpoint.credentials))
@@ -160,17 +157,18 @@ impl Upstream {
         self.traffic.failures()
     }
 
-    fn client(&self, tls: &Tls) -> Result<reqwest::Client, Error> {
+    fn client(&self, tls: Tls, reach: Reach) -> Result<reqwest::Client, Error> {
         let mut clients = lock(&self.clients);
-        if let Some(client) = clients.get(tls) {
+        let key = (tls, reach);
+        if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = tls::client(tls, &self.settings, self.guard.clone())?;
+        let client = tls::client(&key.0, &self.settings, self.guards.of(reach).clone())?;
         if clients.len() >= REMEMBERED {
             // Clients in use live on in their registries; only their sharing ends.
             clients.clear();
         }
-        clients.insert(tls.clone(), client.clone());
+        clients.insert(key, client.clone());
         Ok(client)
     }
 

@@ -1,5 +1,6 @@
 //! Registries: integrating them, and who sees what of them.
 
+mod address;
 mod refusal;
 mod removal;
 mod sight;

@@ -50,14 +50,15 @@ pub fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 }
 
 impl Program {
-    /// Starts `fairway serve`, and waits until it listens.
+    /// Starts `fairway serve`, and waits until it listens. Registries may be on this host, unless something else is said.
     ///
     /// # Panics
     /// When it ends instead.
     pub async fn serve(environment: &[(&str, &str)]) -> Self {
-        let environment: Vec<_> = environment
-            .iter()
-            .copied()
+        // What is given comes later, and so wins; but for what this program is found by.
+        let environment: Vec<_> = [("FAIRWAY_UPSTREAM_ALLOW", "127.0.0.0/8")]
+            .into_iter()
+            .chain(environment.iter().copied())
             .chain([("FAIRWAY_LISTEN", "127.0.0.1:0"), ("FAIRWAY_LOG_FORMAT", "json")])
             .collect();
         let mut process = fairway(&["serve"], &environment)

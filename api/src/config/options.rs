@@ -36,6 +36,15 @@ pub struct Options {
     /// Deadline of one request to a registry [default: 10s]
     #[arg(long, env = "FAIRWAY_UPSTREAM_TIMEOUT")]
     pub upstream_timeout: Option<String>,
+    /// Networks that registries may be in beside the default, such as 127.0.0.0/8; separated by commas [default: none]
+    #[arg(long, env = "FAIRWAY_UPSTREAM_ALLOW")]
+    pub upstream_allow: Option<String>,
+    /// Networks that no registry may be in, whatever else is said [default: none]
+    #[arg(long, env = "FAIRWAY_UPSTREAM_DENY")]
+    pub upstream_deny: Option<String>,
+    /// Private networks that registries of workspaces may be in [default: none]
+    #[arg(long, env = "FAIRWAY_UPSTREAM_ALLOW_WORKSPACE")]
+    pub upstream_allow_workspace: Option<String>,
     /// Origins of browsers that may call, separated by commas, or * [default: none]
     #[arg(long, env = "FAIRWAY_CORS_ORIGINS")]
     pub cors_origins: Option<String>,

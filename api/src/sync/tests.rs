@@ -21,6 +21,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 use super::*;
 use crate::mirror::Directory;
 use crate::storage::Raises;
+use crate::upstream::{Guards, Networks};
 use crate::vault::Key;
 
 /// A private space of no registry, as it was at version 1.
@@ -73,7 +74,9 @@ impl Scene {
             webhook_path: |id| format!("/webhooks/harbor/{id}"),
         };
         let vault = Arc::new(Vault::new(&[Key::generate()]));
-        let upstream = Upstream::new(upstream::Settings::default());
+        let none = Networks::default;
+        let guards = Guards::new(Networks::loopback(), none(), none());
+        let upstream = Upstream::new(upstream::Settings::default(), guards);
         let sync = Sync::new(storage.clone(), mirror, upstream, vault, Metrics::builder().build(), settings);
         let (registry, space) = (Uuid::now_v7(), Uuid::now_v7());
         let write = storage.write(Raises::Access).await.unwrap();

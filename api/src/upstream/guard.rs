@@ -15,59 +15,67 @@ use url::Host;
 
 use super::{Address, Error};
 
-/// Decides by IP address. The default guard lets everything through.
-#[derive(Clone, Debug, Default)]
+/// How far the clients of a registry may reach: whoever integrated it decides that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    /// Private networks too: Admins integrate registries for the whole platform.
+    Platform,
+    /// Private networks as far as they are opened: Workspace Admins integrate registries for themselves.
+    Workspace,
+}
+
+/// The guards of both reaches.
+#[derive(Clone, Debug)]
+pub struct Guards {
+    platform: Guard,
+    workspace: Guard,
+}
+
+/// Decides by IP address.
+#[derive(Clone, Debug)]
 pub struct Guard {
-    rules: Option<Arc<Rules>>,
+    rules: Arc<Rules>,
 }
 
 #[derive(Debug)]
 struct Rules {
-    allow: Vec<Network>,
-    deny: Vec<Network>,
+    allow: Networks,
+    deny: Networks,
     /// `Some`: private ranges are closed but for these.
-    private: Option<Vec<Network>>,
+    private: Option<Networks>,
 }
+
+/// A list of CIDR networks: `10.0.0.0/8, fd00::/8, 127.0.0.1`.
+#[derive(Clone, Debug, Default)]
+pub struct Networks(Vec<Network>);
 
 /// A text that is no list of networks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no network: write it like 10.0.0.0/8 or fd00::/8")]
 pub struct NetworkError(String);
 
+impl Guards {
+    /// At both reaches loopback, link-local, multicast, unspecified and metadata addresses are closed, unless in `allow`;
+    /// what is in `deny` is closed in any case. At [`Reach::Workspace`] private ranges are closed too, unless in `allow`
+    /// or in `private`, which opens nothing else.
+    pub fn new(allow: Networks, deny: Networks, private: Networks) -> Self {
+        let guard = |private| Guard { rules: Arc::new(Rules { allow: allow.clone(), deny: deny.clone(), private }) };
+        Self { platform: guard(None), workspace: guard(Some(private)) }
+    }
+
+    /// The one for registries of this reach.
+    pub fn of(&self, reach: Reach) -> &Guard {
+        match reach {
+            Reach::Platform => &self.platform,
+            Reach::Workspace => &self.workspace,
+        }
+    }
+}
+
 impl Guard {
-    /// For registries that Admins integrate: loopback, link-local (a cloud's metadata service among them), multicast
-    /// and unspecified addresses are closed, unless in `allow`; what is in `deny` is closed in any case. Both are CIDR
-    /// lists separated by commas.
-    ///
-    /// # Errors
-    /// Names the first entry that is no network.
-    pub fn platform(allow: &str, deny: &str) -> Result<Self, NetworkError> {
-        Self::new(allow, deny, None)
-    }
-
-    /// For registries that Workspace Admins integrate: as [`Guard::platform`], and private ranges are closed too, unless
-    /// in `allow` or in `private`.
-    ///
-    /// # Errors
-    /// Names the first entry that is no network.
-    pub fn workspace(allow: &str, deny: &str, private: &str) -> Result<Self, NetworkError> {
-        Self::new(allow, deny, Some(private))
-    }
-
-    fn new(allow: &str, deny: &str, private: Option<&str>) -> Result<Self, NetworkError> {
-        let rules =
-            Rules { allow: networks(allow)?, deny: networks(deny)?, private: private.map(networks).transpose()? };
-        Ok(Self { rules: Some(Arc::new(rules)) })
-    }
-
     /// Whether a registry may be at this IP address.
     pub fn permits(&self, ip: IpAddr) -> bool {
-        self.rules.as_ref().is_none_or(|rules| rules.permit(ip))
-    }
-
-    /// Whether everything is let through, so that nothing needs asking.
-    pub(super) fn is_open(&self) -> bool {
-        self.rules.is_none()
+        self.rules.permit(ip)
     }
 
     /// Checks an address that is written as an IP address: such a one is never resolved.
@@ -84,24 +92,24 @@ impl Guard {
 impl Rules {
     fn permit(&self, ip: IpAddr) -> bool {
         let ip = embedded(ip);
-        let within = |networks: &[Network]| networks.iter().any(|network| network.contains(ip));
-        if within(&self.deny) {
+        if self.deny.contain(ip) {
             return false;
         }
-        if within(&self.allow) {
+        if self.allow.contain(ip) {
             return true;
         }
         if is_own(ip) {
             return false;
         }
         match &self.private {
-            Some(open) if is_private(ip) => within(open),
+            Some(open) if is_private(ip) => open.contain(ip),
             Some(_) | None => true,
         }
     }
 }
 
-/// The IPv4 address inside an IPv6 one, where the network would take it out: mapped, compatible and NAT64 addresses.
+/// The IPv4 address inside an IPv6 one, where the network would take it out: mapped, compatible, NAT64 and 6to4
+/// addresses.
 fn embedded(ip: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = ip else { return ip };
     let canonical = v6.to_canonical();
@@ -109,11 +117,16 @@ fn embedded(ip: IpAddr) -> IpAddr {
         return canonical;
     }
     let [a, b, c, d, e, f, g, h] = v6.segments();
-    let is_nat64 = [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0];
+    // 64:ff9b:1::/48 is for translators of one's own, which mostly take the last 32 bits, as 64:ff9b::/96 does.
+    let is_nat64 = [a, b] == [0x64, 0xff9b] && (c == 1 || [c, d, e, f] == [0; 4]);
     let is_compatible = [a, b, c, d, e, f] == [0; 6] && (g, h) != (0, 0) && (g, h) != (0, 1);
     if is_nat64 || is_compatible {
         let ([g1, g2], [h1, h2]) = (g.to_be_bytes(), h.to_be_bytes());
         return IpAddr::from([g1, g2, h1, h2]);
+    }
+    if a == 0x2002 {
+        let ([b1, b2], [c1, c2]) = (b.to_be_bytes(), c.to_be_bytes());
+        return IpAddr::from([b1, b2, c1, c2]);
     }
     ip
 }
@@ -127,8 +140,8 @@ fn is_own(ip: IpAddr) -> bool {
                 || ip.is_multicast()
                 || ip.is_broadcast()
                 || ip.octets()[0] == 0
-                // Alibaba Cloud's metadata service stands in shared address space.
-                || ip.octets() == [100, 100, 100, 200]
+                // Metadata services outside of link-local addresses: Alibaba Cloud, Oracle Cloud, Azure's host.
+                || matches!(ip.octets(), [100, 100, 100, 200] | [192, 0, 0, 192] | [168, 63, 129, 16])
         }
         IpAddr::V6(ip) => {
             ip.is_loopback()
@@ -147,7 +160,9 @@ fn is_private(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => {
             let [a, b, ..] = ip.octets();
             // 100.64.0.0/10 is shared address space, used inside clusters.
-            ip.is_private() || (a == 100 && (64..128).contains(&b)) || (a == 198 && matches!(b, 18 | 19))
+            let is_benchmark = a == 198 && matches!(b, 18 | 19);
+            // 240.0.0.0/4 is reserved, and used inside some networks all the same.
+            ip.is_private() || (a == 100 && (64..128).contains(&b)) || is_benchmark || a >= 240
         }
         // fec0::/10 is the older site-local range.
         IpAddr::V6(ip) => ip.is_unique_local() || (ip.segments()[0] & 0xffc0) == 0xfec0,
@@ -199,8 +214,35 @@ impl FromStr for Network {
     }
 }
 
-fn networks(list: &str) -> Result<Vec<Network>, NetworkError> {
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::parse).collect()
+impl Networks {
+    fn contain(&self, ip: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(ip))
+    }
+
+    /// These and the others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// This host, as far as it is reached through itself.
+    pub fn loopback() -> Self {
+        Self(vec![
+            Network { base: IpAddr::from([127, 0, 0, 0]), prefix: 8 },
+            Network { base: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix: 128 },
+        ])
+    }
+}
+
+impl FromStr for Networks {
+    type Err = NetworkError;
+
+    /// Separated by commas; nothing is no network.
+    fn from_str(list: &str) -> Result<Self, NetworkError> {
+        let entries = list.split(',').map(str::trim).filter(|entry| !entry.is_empty());
+        entries.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// A name of which every address is closed. Found again in the chain of a connection error.
@@ -229,13 +271,23 @@ impl Resolve for GuardedResolver {
 mod tests {
     use super::*;
 
+    fn networks(list: &str) -> Networks {
+        list.parse().expect("networks")
+    }
+
+    fn guards(allow: &str, deny: &str, private: &str) -> Guards {
+        Guards::new(networks(allow), networks(deny), networks(private))
+    }
+
+    #[track_caller]
     fn check(guard: &Guard, ip: &str, expected: bool) {
         assert_eq!(guard.permits(ip.parse().expect("an IP address")), expected, "{ip}");
     }
 
     #[test]
     fn what_is_close_to_fairway_is_closed() {
-        let guard = Guard::platform("127.0.0.5, 169.254.1.0/24", "203.0.113.0/24").expect("networks");
+        let guards = guards("127.0.0.5, 169.254.1.0/24", "203.0.113.0/24", "");
+        let guard = guards.of(Reach::Platform);
         for ip in [
             "127.0.0.1",
             "0.0.0.0",
@@ -243,44 +295,59 @@ mod tests {
             "224.0.0.1",
             "255.255.255.255",
             "100.100.100.200",
+            "192.0.0.192",
+            "168.63.129.16",
             "::1",
             "::",
             "fe80::1",
             "ff02::1",
             "::ffff:127.0.0.1",
             "64:ff9b::7f00:1",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:7f00:1::",
             "::127.0.0.1",
             "fd00:ec2::254",
             "203.0.113.9",
         ] {
-            check(&guard, ip, false);
+            check(guard, ip, false);
         }
         for ip in ["127.0.0.5", "169.254.1.7", "10.0.0.1", "192.168.1.1", "fd00::5", "8.8.8.8", "2001:db8::1"] {
-            check(&guard, ip, true);
+            check(guard, ip, true);
         }
     }
 
     #[test]
     fn a_workspace_reaches_no_private_range_unless_given() {
-        let guard = Guard::workspace("172.16.0.0/16", "10.1.2.0/24", "10.1.0.0/16,127.0.0.0/8").expect("networks");
-        for ip in ["10.2.0.1", "10.1.2.3", "192.168.1.1", "100.64.0.1", "fd00::5", "::ffff:10.2.0.1", "127.0.0.1"] {
-            check(&guard, ip, false);
+        let guards = guards("172.16.0.0/16", "10.1.2.0/24", "10.1.0.0/16,127.0.0.0/8");
+        let guard = guards.of(Reach::Workspace);
+        for ip in [
+            "10.2.0.1",
+            "10.1.2.3",
+            "192.168.1.1",
+            "100.64.0.1",
+            "240.0.0.1",
+            "fd00::5",
+            "::ffff:10.2.0.1",
+            "127.0.0.1",
+        ] {
+            check(guard, ip, false);
         }
         for ip in ["10.1.0.1", "172.16.3.4", "8.8.8.8"] {
-            check(&guard, ip, true);
+            check(guard, ip, true);
         }
     }
 
     #[test]
-    fn denied_wins_and_the_default_is_open() {
-        check(&Guard::platform("10.0.0.0/8", "10.0.0.0/8").expect("networks"), "10.0.0.1", false);
-        check(&Guard::platform("0.0.0.0/0", "").expect("networks"), "127.0.0.1", true);
-        check(&Guard::default(), "127.0.0.1", true);
+    fn denied_wins_over_allowed() {
+        for reach in [Reach::Platform, Reach::Workspace] {
+            check(guards("10.0.0.0/8", "10.0.0.0/8", "10.0.0.0/8").of(reach), "10.0.0.1", false);
+            check(guards("0.0.0.0/0", "", "").of(reach), "127.0.0.1", true);
+        }
     }
 
     #[test]
     fn a_bad_network_is_named() {
-        let error = Guard::platform("10.0.0.0/8,10.0.0.0/33", "").expect_err("33 bits").to_string();
+        let error = "10.0.0.0/8,10.0.0.0/33".parse::<Networks>().expect_err("33 bits").to_string();
         assert!(error.contains("10.0.0.0/33"), "{error}");
     }
 }

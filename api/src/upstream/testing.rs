@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use super::{Address, Credentials, Endpoint, Kind, Registry, Settings, SpaceKey, Tls, Upstream};
+use super::{
+    Address, Credentials, Endpoint, Guards, Kind, Networks, Reach, Registry, Settings, SpaceKey, Tls, Upstream,
+};
 
 /// `ann:secret`, as sent.
 pub(super) const BASIC: &str = "Basic YW5uOnNlY3JldA==";
@@ -91,14 +93,20 @@ pub(super) fn settings() -> Settings {
 }
 
 pub(super) fn registry(kind: Kind, address: &str, credentials: Option<Credentials>, settings: Settings) -> Registry {
-    Upstream::new(settings)
+    upstream(settings)
         .registry(Endpoint {
             kind,
             address: Address::parse(address).expect("an address"),
             credentials,
             tls: Tls::default(),
+            reach: Reach::Platform,
         })
         .expect("a registry")
+}
+
+/// Clients that may speak to this host, where the fakes are.
+pub(super) fn upstream(settings: Settings) -> Upstream {
+    Upstream::new(settings, Guards::new(Networks::loopback(), Networks::default(), Networks::default()))
 }
 
 pub(super) fn ann() -> Credentials {

@@ -69,7 +69,7 @@ impl Tls {
 pub(super) fn client(tls: &Tls, settings: &Settings, guard: Guard) -> Result<Client, Error> {
     let authorities = tls.authorities()?;
     let builder = || {
-        let mut builder = ClientBuilder::new()
+        ClientBuilder::new()
             .user_agent(concat!("fairway/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .redirect(Policy::none())
@@ -78,11 +78,8 @@ pub(super) fn client(tls: &Tls, settings: &Settings, guard: Guard) -> Result<Cli
             // Half of what a reply may take, so that a host that is not there is told apart from a slow one.
             .connect_timeout(settings.timeout / 2)
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .tls_danger_accept_invalid_certs(!tls.verify);
-        if !guard.is_open() {
-            builder = builder.dns_resolver(Arc::new(GuardedResolver(guard.clone())));
-        }
-        builder
+            .tls_danger_accept_invalid_certs(!tls.verify)
+            .dns_resolver(Arc::new(GuardedResolver(guard.clone())))
     };
     builder()
         .tls_certs_merge(authorities.clone())

@@ -31,7 +31,7 @@ const MODULES: [(&str, &[&str]); 18] = [
     ("catalog", &[]),
     ("upstream", &[]),
     ("auth", &["clock"]),
-    ("config", &["auth", "clock", "vault"]),
+    ("config", &["auth", "clock", "upstream", "vault"]),
     ("telemetry", &["config"]),
     ("vault", &[]),
     ("clock", &[]),

@@ -4,14 +4,14 @@ use std::{net::SocketAddr, time::Duration};
 
 use api::{
     auth::{ClaimNames, JwtConfig, JwtKey},
-    config::{Config, Introspection, Key, LogFormat},
+    config::{Config, Guards, Introspection, Key, LogFormat, Networks},
 };
 use secrecy::SecretString;
 
 /// 32 bytes that never change, so that a gateway started again can read what it sealed.
 pub const ENCRYPTION_KEY: &str = "ZmFpcndheS1mYWlyd2F5LWZhaXJ3YXktZmFpcndheSE=";
 
-/// The defaults of the command line, but for where things are.
+/// The defaults of the command line, but for where things are, and that registries may be on this host.
 ///
 /// # Panics
 /// When the secret is shorter than 32 bytes.
@@ -31,6 +31,7 @@ pub fn configuration(database_url: SecretString, jwt_secret: &str) -> Config {
         encryption_keys: vec![Key::from_base64(ENCRYPTION_KEY).expect("the key is 32 bytes in base64")],
         sync_interval: Duration::from_secs(60),
         upstream_timeout: Duration::from_secs(10),
+        upstream_guards: Guards::new(Networks::loopback(), Networks::default(), Networks::default()),
         cors_origins: Vec::new(),
         introspection: Introspection::Authenticated,
         max_depth: 20,

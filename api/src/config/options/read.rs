@@ -9,7 +9,7 @@ use crate::{
     auth::{ClaimNames, Grant, JwtConfig, JwtKey, mint},
     clock,
     config::{
-        Config, Dev, DevSecrets, Introspection, LogFormat, Problems,
+        Config, Dev, DevSecrets, Guards, Introspection, LogFormat, Networks, Problems,
         quantity::{parse_count, parse_duration, parse_size},
     },
     vault::Key,
@@ -72,6 +72,7 @@ impl Options {
             p.read("FAIRWAY_SYNC_INTERVAL", given(self.sync_interval.as_ref()), 60 * second, parse_sync_interval);
         let upstream_timeout =
             p.read("FAIRWAY_UPSTREAM_TIMEOUT", given(self.upstream_timeout.as_ref()), 10 * second, parse_duration);
+        let upstream_guards = self.guards(p, dev.is_some());
         let cors_origins = p.read("FAIRWAY_CORS_ORIGINS", given(self.cors_origins.as_ref()), Vec::new(), parse_origins);
         let introspection = p.read(
             "FAIRWAY_INTROSPECTION",
@@ -101,6 +102,7 @@ impl Options {
                 encryption_keys,
                 sync_interval,
                 upstream_timeout,
+                upstream_guards,
                 cors_origins,
                 introspection,
                 max_depth,
@@ -135,6 +137,18 @@ impl Options {
             expires_at: clock::now() + DEV_TOKEN_LIFE,
         };
         mint(self.jwt.jwt_secret.as_ref().unwrap_or(&secrets.jwt_secret), jwt, &grant).into()
+    }
+
+    fn guards(&self, problems: &mut Problems, is_dev: bool) -> Guards {
+        let mut networks = |variable, list: Option<&String>| {
+            problems.read(variable, given(list), Networks::default(), str::parse::<Networks>)
+        };
+        let allow = networks("FAIRWAY_UPSTREAM_ALLOW", self.upstream_allow.as_ref());
+        let deny = networks("FAIRWAY_UPSTREAM_DENY", self.upstream_deny.as_ref());
+        let private = networks("FAIRWAY_UPSTREAM_ALLOW_WORKSPACE", self.upstream_allow_workspace.as_ref());
+        // A developer's registries are mostly on the same machine.
+        let allow = if is_dev { allow.and(Networks::loopback()) } else { allow };
+        Guards::new(allow, deny, private)
     }
 
     fn encryption_keys(&self, problems: &mut Problems) -> Vec<Key> {

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     auth::Verifier,
-    config::{DevSecrets, Introspection, LogFormat},
+    config::{Config, DevSecrets, Introspection, LogFormat},
+    upstream::Reach,
 };
 
 const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -54,6 +55,9 @@ fn everything_wrong_is_told_at_once() {
         encryption_key: Some("hunter2".into()),
         sync_interval: Some("60".into()),
         upstream_timeout: Some("0s".into()),
+        upstream_allow: Some("10.0.0.0/8, localhost".into()),
+        upstream_deny: Some("10.0.0.0/33".into()),
+        upstream_allow_workspace: Some("10.0.0.0-10.0.0.9".into()),
         cors_origins: Some("https://a.example, https://b.example/path".into()),
         introspection: Some("sometimes".into()),
         max_depth: Some("0".into()),
@@ -74,6 +78,9 @@ fn everything_wrong_is_told_at_once() {
       FAIRWAY_ENCRYPTION_KEY: must be 32 bytes in base64
       FAIRWAY_SYNC_INTERVAL: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
       FAIRWAY_UPSTREAM_TIMEOUT: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
+      FAIRWAY_UPSTREAM_ALLOW: `localhost` is no network: write it like 10.0.0.0/8 or fd00::/8
+      FAIRWAY_UPSTREAM_DENY: `10.0.0.0/33` is no network: write it like 10.0.0.0/8 or fd00::/8
+      FAIRWAY_UPSTREAM_ALLOW_WORKSPACE: `10.0.0.0-10.0.0.9` is no network: write it like 10.0.0.0/8 or fd00::/8
       FAIRWAY_CORS_ORIGINS: `https://b.example/path` is not an origin such as https://console.example
       FAIRWAY_INTROSPECTION: must be always, authenticated or never
       FAIRWAY_MAX_DEPTH: must be a whole number above zero
@@ -178,6 +185,37 @@ fn public_urls_are_where_paths_can_be_appended() {
     ] {
         let message = parse_public_url(text).unwrap_err();
         assert!(!message.contains("hunter2"), "{text}");
+    }
+}
+
+#[test]
+fn registries_are_where_they_may_be() {
+    let permits = |config: &Config, reach, ip: &str| config.upstream_guards.of(reach).permits(ip.parse().unwrap());
+    let config = minimal().into_config().unwrap();
+    assert!(permits(&config, Reach::Platform, "10.1.2.3") && !permits(&config, Reach::Workspace, "10.1.2.3"));
+    for reach in [Reach::Platform, Reach::Workspace] {
+        assert!(permits(&config, reach, "192.0.2.1"));
+        assert!(!permits(&config, reach, "127.0.0.1") && !permits(&config, reach, "169.254.169.254"));
+    }
+    let options = Options {
+        upstream_allow: Some("127.0.0.1".into()),
+        upstream_deny: Some("192.0.2.0/24".into()),
+        upstream_allow_workspace: Some("10.1.0.0/16".into()),
+        ..minimal()
+    };
+    let config = options.into_config().unwrap();
+    assert!(permits(&config, Reach::Workspace, "10.1.2.3") && !permits(&config, Reach::Workspace, "10.2.0.1"));
+    for reach in [Reach::Platform, Reach::Workspace] {
+        assert!(permits(&config, reach, "127.0.0.1") && !permits(&config, reach, "192.0.2.1"));
+    }
+}
+
+#[test]
+fn dev_takes_registries_on_the_same_machine() {
+    let options = Options { upstream_deny: Some("127.0.0.9".into()), ..Options::default() };
+    let guards = options.into_dev_config(&DevSecrets::generate()).unwrap().upstream_guards;
+    for (ip, expected) in [("127.0.0.1", true), ("::1", true), ("127.0.0.9", false), ("169.254.169.254", false)] {
+        assert_eq!(guards.of(Reach::Workspace).permits(ip.parse().unwrap()), expected, "{ip}");
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::super::name::shown;
 use super::super::{Cx, Error, Service};
 use crate::auth::policy::{Action, Scope};
-use crate::sync::{Found, health_of, lacking, privilege};
+use crate::sync::{Found, health_of, lacking, privilege, reach};
 use crate::upstream::{self, Address, Credentials, Endpoint, Tls};
 
 /// How a registry is reached.
@@ -27,7 +27,8 @@ pub(super) struct Parsed {
 }
 
 impl Connection {
-    pub(super) fn parse(self) -> Result<Parsed, Error> {
+    /// Checked as a connection of this workspace, or of the platform.
+    pub(super) fn parse(self, workspace: Option<Uuid>) -> Result<Parsed, Error> {
         if !self.address.trim_start().to_ascii_lowercase().starts_with("http") || !self.address.contains("://") {
             return Err(Error::invalid("address", "an address begins with `https://` or `http://`"));
         }
@@ -59,7 +60,13 @@ impl Connection {
             (None, _) => return Err(Error::invalid("username", "a user name is needed with the password")),
             (Some(_), None) => return Err(Error::invalid("password", "a password is needed with the user name")),
         };
-        let endpoint = Endpoint { kind: self.kind.into(), address: address.clone(), credentials, tls: self.tls };
+        let endpoint = Endpoint {
+            kind: self.kind.into(),
+            address: address.clone(),
+            credentials,
+            tls: self.tls,
+            reach: reach(workspace),
+        };
         Ok(Parsed { address, endpoint })
     }
 }
@@ -78,10 +85,15 @@ pub struct Tested {
 /// Tries the connection and stores nothing. A registry that refuses or does not answer is a result, not an error.
 pub async fn test(cx: &Cx, connection: Connection, workspace: Option<Uuid>) -> Result<Tested, Error> {
     authorize(cx, Action::TestConnection, workspace).await?;
-    let parsed = connection.parse()?;
+    let parsed = connection.parse(workspace)?;
     let client = cx.service.upstream.registry(parsed.endpoint).map_err(|error| refused(None, error))?;
     let sync = cx.service.sync.clone();
     let found = cx.service.to_the_end(async move { Ok(sync.look(&client).await) }).await?;
+    // A name that leads to a closed network reads like an address there.
+    let found = match found {
+        Err(error @ upstream::Error::Blocked { .. }) => return Err(refused(None, error)),
+        found => found,
+    };
     let (state, cause) = health_of(found.as_ref().map(|found| &found.probe));
     Ok(match found {
         Ok(Found { probe, spaces }) => Tested {

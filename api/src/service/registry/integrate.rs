@@ -30,7 +30,7 @@ pub async fn integrate(cx: &Cx, input: Integration) -> Result<Registry, Error> {
     let name = title("name", &input.name, 100)?;
     let description = prose("description", input.description.as_deref(), 2_000)?;
     let kind = input.connection.kind;
-    let parsed = input.connection.parse()?;
+    let parsed = input.connection.parse(input.workspace)?;
     let host = given_host(cx, input.host.as_deref())?;
     let (service, actor) = (cx.service.clone(), Actor::from(cx));
     let id = cx

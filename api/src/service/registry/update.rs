@@ -192,7 +192,7 @@ fn reconnection(cx: &Cx, before: &registry::Model, change: &Change) -> Result<Op
         None => stored_password(cx, before)?,
     };
     let username = username.filter(|_| !clears_account);
-    Connection { kind: before.kind, address, username, password, tls }.parse().map(Some)
+    Connection { kind: before.kind, address, username, password, tls }.parse(before.workspace_id).map(Some)
 }
 
 fn stored_password(cx: &Cx, row: &registry::Model) -> Result<Option<SecretString>, Error> {

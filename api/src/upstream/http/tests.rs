@@ -17,8 +17,8 @@ use tokio::{
 use wiremock::ResponseTemplate;
 
 use crate::upstream::{
-    Error, Guard, Kind, Registry, Settings, UnreachableKind, Upstream, Webhook,
-    testing::{Fake, ann, json, registry, settings, space},
+    Error, Guards, Kind, Networks, Reach, Registry, Settings, UnreachableKind, Upstream, Webhook,
+    testing::{Fake, ann, json, registry, settings, space, upstream},
 };
 
 const PROJECT: &str = "GET /api/v2.0/projects/1";
@@ -182,13 +182,14 @@ async fn a_port_that_does_not_speak_tls() {
 async fn closed_networks_are_not_reached_by_number_or_name() {
     let fake = Fake::start().await;
     fake.json(PROJECT, FOUND).await;
-    let guard = Guard::platform("", "").expect("networks");
-    let upstream = Upstream::new(settings()).with_guard(guard);
+    let none = Networks::default;
+    let upstream = Upstream::new(settings(), Guards::new(none(), none(), none()));
     let endpoint = |address: &str| crate::upstream::Endpoint {
         kind: Kind::Harbor,
         address: crate::upstream::Address::parse(address).expect("an address"),
         credentials: Some(ann()),
         tls: crate::upstream::Tls::default(),
+        reach: Reach::Platform,
     };
     let error = upstream.registry(endpoint(&fake.uri())).expect_err("closed");
     assert!(matches!(error, Error::Blocked { .. }), "{error:?}");
@@ -218,13 +219,14 @@ async fn one_origin_gets_so_many_requests_at_a_time() {
     let app = axum::Router::new().fallback(handler);
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    let upstream = Upstream::new(settings());
+    let upstream = upstream(settings());
     let registry = || {
         let endpoint = crate::upstream::Endpoint {
             kind: Kind::Harbor,
             address: crate::upstream::Address::parse(&address).expect("an address"),
             credentials: None,
             tls: crate::upstream::Tls::default(),
+            reach: Reach::Platform,
         };
         upstream.registry(endpoint).expect("a registry")
     };
@@ -273,6 +275,7 @@ fn no_secret_is_printed() {
         address: crate::upstream::Address::parse("https://h").expect("an address"),
         credentials: Some(ann()),
         tls: crate::upstream::Tls::default(),
+        reach: Reach::Platform,
     };
     let printed = format!("{endpoint:?}");
     assert!(printed.contains("ann") && !printed.contains("secret"), "{printed}");

@@ -11,7 +11,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::{ServerConfig, ServerConnection, Stream, pki_types::PrivateKeyDer};
 
 use super::*;
-use crate::upstream::{Address, Endpoint, Kind, UnreachableKind, Upstream, testing::settings};
+use crate::upstream::{
+    Address, Endpoint, Kind, Reach, UnreachableKind,
+    testing::{settings, upstream},
+};
 
 const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 33\r\n\
     Connection: close\r\n\r\n{\"project_id\":1,\"name\":\"library\"}";
@@ -55,9 +58,14 @@ fn server(authority: &Authority, name: &str, change: impl FnOnce(&mut Certificat
 }
 
 async fn connect(address: &str, tls: Tls) -> Result<(), Error> {
-    let endpoint =
-        Endpoint { kind: Kind::Harbor, address: Address::parse(address).expect("an address"), credentials: None, tls };
-    let registry = Upstream::new(settings()).registry(endpoint)?;
+    let endpoint = Endpoint {
+        kind: Kind::Harbor,
+        address: Address::parse(address).expect("an address"),
+        credentials: None,
+        tls,
+        reach: Reach::Platform,
+    };
+    let registry = upstream(settings()).registry(endpoint)?;
     registry.get_space("1").await.map(|_| ())
 }
 

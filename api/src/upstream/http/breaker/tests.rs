@@ -4,8 +4,8 @@ use wiremock::ResponseTemplate;
 
 use super::*;
 use crate::upstream::{
-    Address, Endpoint, Kind, Registry, Settings, Tls, UnreachableKind, Upstream,
-    testing::{Fake, complaint, settings},
+    Address, Endpoint, Kind, Reach, Registry, Settings, Tls, UnreachableKind, Upstream,
+    testing::{Fake, complaint, settings, upstream},
 };
 
 const PROJECT: &str = "GET /api/v2.0/projects/1";
@@ -173,6 +173,7 @@ fn harbor(upstream: &Upstream, fake: &Fake) -> Registry {
         address: Address::parse(&fake.uri()).expect("an address"),
         credentials: None,
         tls: Tls::default(),
+        reach: Reach::Platform,
     };
     upstream.registry(endpoint).expect("a registry")
 }
@@ -181,7 +182,7 @@ fn harbor(upstream: &Upstream, fake: &Fake) -> Registry {
 async fn all_clients_of_an_origin_leave_it_alone() {
     let fake = Fake::start().await;
     fake.reply(PROJECT, ResponseTemplate::new(503).insert_header("Retry-After", "60")).await;
-    let upstream = Upstream::new(settings());
+    let upstream = upstream(settings());
     let (one, two) = (harbor(&upstream, &fake), harbor(&upstream, &fake));
     assert!(one.get_space("1").await.is_err() && !one.is_suspended());
     assert!(two.get_space("1").await.is_err() && one.is_suspended());
@@ -205,7 +206,7 @@ async fn a_registry_that_is_back_is_used_again() {
         fake.once(MAKE, ResponseTemplate::new(500)).await;
     }
     fake.reply(MAKE, complaint(409, "CONFLICT", "The project named x already exists")).await;
-    let upstream = Upstream::new(Settings { breaker_pause: Duration::ZERO, ..settings() });
+    let upstream = upstream(Settings { breaker_pause: Duration::ZERO, ..settings() });
     let registry = harbor(&upstream, &fake);
     for is_suspended in [false, true, true] {
         let error = registry.create_space("x", true).await.expect_err("unavailable");
@@ -222,7 +223,7 @@ async fn a_registry_that_is_back_is_used_again() {
 async fn who_waits_for_a_registry_that_hangs_is_let_go_when_it_is_known_to() {
     let fake = Fake::start().await;
     fake.reply(PROJECT, ResponseTemplate::new(200).set_delay(Duration::from_secs(60))).await;
-    let upstream = Upstream::new(Settings { concurrency: 1, timeout: Duration::from_millis(50), ..settings() });
+    let upstream = upstream(Settings { concurrency: 1, timeout: Duration::from_millis(50), ..settings() });
     let registry = harbor(&upstream, &fake);
     let call = || registry.get_space("1");
     let outcomes = futures_util::future::join_all([call(), call(), call(), call()]).await;
