@@ -17,7 +17,7 @@ use crate::auth::Verifier;
 use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::graphql::{self, Bounds, Graph};
-use crate::http::{self, HttpState, Notification, Ready, Received, WebhookKind, Webhooks};
+use crate::http::{self, HttpState, Notification, Patience, Ready, Received, WebhookKind, Webhooks};
 use crate::metrics::{Metrics, Reading};
 use crate::mirror::Mirror;
 use crate::service::{Service, webhook};
@@ -120,15 +120,17 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         }),
         metrics: metrics.clone(),
     });
+    let patience = Patience { max_connections: config.max_connections, ..Patience::default() };
     let (stop, stopped) = oneshot::channel::<()>();
     // A sender that is dropped without a word means the same: nobody holds the gateway any more.
     let stopped: Shared<BoxFuture<'static, ()>> = stopped.map(|_| ()).boxed().shared();
     let background = tokio::spawn(sync.run(stopped.clone()));
     let server = tokio::spawn(async move {
-        let main = http::serve(listener, router, stopped.clone());
+        let main = http::serve(listener, router, patience, stopped.clone());
         let served = match metrics_listener {
             Some(listener) => {
-                tokio::try_join!(main, http::serve(listener, http::metrics_router(metrics), stopped)).map(|_| ())
+                let metrics = http::serve(listener, http::metrics_router(metrics), patience, stopped);
+                tokio::try_join!(main, metrics).map(|_| ())
             }
             None => main.await,
         };

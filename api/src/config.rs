@@ -54,6 +54,8 @@ pub struct Config {
     /// For one request to Fairway.
     pub request_timeout: Duration,
     pub body_limit_bytes: usize,
+    /// Of clients, at a time, on each listener.
+    pub max_connections: usize,
     /// Filter directives, such as `info,api=debug`.
     pub log: String,
     pub log_format: LogFormat,

@@ -26,7 +26,7 @@ pub use self::{
     health::Ready,
     metrics::metrics_router,
     request_id::RequestId,
-    serve::serve,
+    serve::{Patience, serve},
     settings::Settings,
     webhook::{Notification, Received, WebhookKind, Webhooks},
 };

@@ -63,6 +63,9 @@ pub struct Options {
     /// Size that a request body may have [default: 1MiB]
     #[arg(long, env = "FAIRWAY_BODY_LIMIT")]
     pub body_limit: Option<String>,
+    /// How many connections clients may have at a time [default: 800]
+    #[arg(long, env = "FAIRWAY_MAX_CONNECTIONS")]
+    pub max_connections: Option<String>,
     #[command(flatten)]
     pub log: LogOptions,
 }

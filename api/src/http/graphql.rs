@@ -13,16 +13,16 @@ use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use async_graphql::{Request, Response as Answer, ServerError, Variables, parser::types::OperationType};
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{DefaultBodyLimit, FromRequest, Request as HttpRequest, State},
     http::{HeaderMap, StatusCode, Uri},
     response::Response,
 };
-use futures_util::poll;
+use futures_util::{StreamExt, poll};
 use tokio::time::{Instant, error::Elapsed, timeout};
 
 use super::{
-    Edge, RequestId,
+    Edge, RequestId, Settings,
     accept::{MediaType, Wanted},
     fault::{Fault, coded},
     graphiql,
@@ -34,6 +34,9 @@ use crate::{
     metrics,
 };
 
+/// How long the body of somebody is waited for who is not let in. It is in vain anyway, and holds a connection meanwhile.
+const STRANGER_PATIENCE: Duration = Duration::from_secs(2);
+
 pub(super) async fn get(State(edge): State<Arc<Edge>>, id: RequestId, headers: HeaderMap, uri: Uri) -> Response {
     let media_type = match Wanted::of(&headers) {
         Wanted::Page => return graphiql::page(&edge.settings, &headers),
@@ -41,7 +44,7 @@ pub(super) async fn get(State(edge): State<Arc<Edge>>, id: RequestId, headers: H
         Wanted::Nothing => return not_acceptable(&id),
     };
     let read =
-        async || parameters::from_query(uri.query().unwrap_or_default()).map(|request| Asked::Get(Box::new(request)));
+        async |_| parameters::from_query(uri.query().unwrap_or_default()).map(|request| Asked::Get(Box::new(request)));
     respond(&edge, &id, &headers, media_type, read).await
 }
 
@@ -52,7 +55,12 @@ pub(super) async fn post(State(edge): State<Arc<Edge>>, id: RequestId, mut reque
         Wanted::Answer(media_type) => media_type,
         Wanted::Page | Wanted::Nothing => return not_acceptable(&id),
     };
-    let read = async || {
+    let read = async |asker| {
+        if asker == Asker::Stranger {
+            let patience = edge.settings.request_timeout.min(STRANGER_PATIENCE);
+            let _ = within(patience, discard(request.into_body(), &edge.settings)).await;
+            return Ok(Asked::Post(Bytes::new()));
+        }
         parameters::check_content_type(&headers)?;
         let reading = within(edge.settings.request_timeout, Bytes::from_request(request, &()));
         let body = reading.await.map_err(|_| Fault::timeout(StatusCode::REQUEST_TIMEOUT))?;
@@ -62,6 +70,17 @@ pub(super) async fn post(State(edge): State<Arc<Edge>>, id: RequestId, mut reque
     respond(&edge, &id, &headers, media_type, read).await
 }
 
+/// Reads a body that nobody wants, as far as one may be, and keeps none of it: strangers get no memory.
+async fn discard(body: Body, settings: &Settings) {
+    let mut chunks = body.into_data_stream();
+    let mut n_bytes = 0;
+    while let Some(Ok(chunk)) = chunks.next().await
+        && n_bytes <= settings.body_limit_bytes
+    {
+        n_bytes += chunk.len();
+    }
+}
+
 /// What `future` comes to, if it does in time. Most bodies have come with their headers: no timer is made for them.
 async fn within<F: Future>(patience: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
@@ -69,6 +88,13 @@ async fn within<F: Future>(patience: Duration, future: F) -> Result<F::Output, E
         Poll::Ready(done) => Ok(done),
         Poll::Pending => Box::pin(timeout(patience, future)).await,
     }
+}
+
+/// Whether whoever asks is let in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    Known,
+    Stranger,
 }
 
 /// What was asked for.
@@ -110,7 +136,7 @@ async fn respond(
     id: &RequestId,
     headers: &HeaderMap,
     media_type: MediaType,
-    read: impl AsyncFnOnce() -> Result<Asked, Fault>,
+    read: impl AsyncFnOnce(Asker) -> Result<Asked, Fault>,
 ) -> Response {
     let began = Instant::now();
     let outcome = run(edge, id, headers, read).await;
@@ -142,16 +168,22 @@ async fn run(
     edge: &Edge,
     id: &RequestId,
     headers: &HeaderMap,
-    read: impl AsyncFnOnce() -> Result<Asked, Fault>,
+    read: impl AsyncFnOnce(Asker) -> Result<Asked, Fault>,
 ) -> Result<Reply, Refusal> {
-    // The body is read even where nobody is let in: an answer that comes before its end would cost the client the
-    // connection, and whatever it sends next on it. Its size is limited.
-    let asked = read().await;
-    let viewer = authorization::viewer(headers, &edge.verifier)?;
-    if viewer.is_none() && edge.settings.introspection != Introspection::Always {
-        return Err(authorization::missing().into());
-    }
-    let asked = asked?;
+    let viewer = match authorization::viewer(headers, &edge.verifier) {
+        Ok(None) if edge.settings.introspection != Introspection::Always => Err(authorization::missing()),
+        viewer => viewer,
+    };
+    let viewer = match viewer {
+        Ok(viewer) => viewer,
+        Err(refused) => {
+            // The body is read even where nobody is let in: an answer that comes before its end would cost the client
+            // the connection, and whatever it sends next on it. What is wrong with it is not said.
+            let _ = read(Asker::Stranger).await;
+            return Err(refused.into());
+        }
+    };
+    let asked = read(Asker::Known).await?;
     let question = match (&asked, &viewer) {
         (Asked::Post(body), Some(viewer)) => Some(Question::new(viewer.clone(), body.clone())),
         _ => None,

@@ -38,6 +38,7 @@ pub fn configuration(database_url: SecretString, jwt_secret: &str) -> Config {
         max_complexity: 20_000,
         request_timeout: Duration::from_secs(30),
         body_limit_bytes: 1024 * 1024,
+        max_connections: 800,
         migrates: true,
         log: "info".to_owned(),
         log_format: LogFormat::Text,

@@ -85,6 +85,8 @@ impl Options {
         let request_timeout =
             p.read("FAIRWAY_REQUEST_TIMEOUT", given(self.request_timeout.as_ref()), 30 * second, parse_duration);
         let body_limit_bytes = p.read("FAIRWAY_BODY_LIMIT", given(self.body_limit.as_ref()), 1 << 20, parse_size);
+        let max_connections =
+            p.read("FAIRWAY_MAX_CONNECTIONS", given(self.max_connections.as_ref()), 800, parse_max_connections);
         let (log, log_format) = self.log.read(p);
         let dev = match (&dev, &jwt) {
             (Some(secrets), Some(jwt)) => Some(Dev { token: self.dev_token(jwt, secrets) }),
@@ -109,6 +111,7 @@ impl Options {
                 max_complexity,
                 request_timeout,
                 body_limit_bytes,
+                max_connections,
                 log,
                 log_format,
                 dev,
@@ -302,6 +305,11 @@ pub(super) fn parse_public_url(text: &str) -> Result<String, &'static str> {
 fn parse_sync_interval(text: &str) -> Result<Duration, &'static str> {
     let interval = parse_duration(text)?;
     if SYNC_INTERVALS.contains(&interval) { Ok(interval) } else { Err("must be between 1s and 1d") }
+}
+
+/// What a system could give descriptors for.
+fn parse_max_connections(text: &str) -> Result<usize, &'static str> {
+    parse_count(text).ok().filter(|count| *count <= 1_000_000).ok_or("must be a whole number from 1 to 1000000")
 }
 
 fn parse_introspection(text: &str) -> Result<Introspection, &'static str> {

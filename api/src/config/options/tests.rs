@@ -33,7 +33,7 @@ fn secrets_are_all_that_must_be_given() {
     assert_eq!(config.database_url.expose_secret(), "sqlite://fairway.db");
     assert_eq!((config.sync_interval.as_secs(), config.upstream_timeout.as_secs()), (60, 10));
     assert_eq!((config.request_timeout.as_secs(), config.body_limit_bytes), (30, 1 << 20));
-    assert_eq!((config.max_depth, config.max_complexity), (20, 20_000));
+    assert_eq!((config.max_depth, config.max_complexity, config.max_connections), (20, 20_000, 800));
     assert_eq!((config.introspection, config.log_format), (Introspection::Authenticated, LogFormat::Text));
     assert!(config.metrics_listen.is_none() && config.public_url.is_none());
     assert!(config.cors_origins.is_empty() && config.log == "info" && config.dev.is_none());
@@ -64,6 +64,7 @@ fn everything_wrong_is_told_at_once() {
         max_complexity: Some("many".into()),
         request_timeout: Some("1".into()),
         body_limit: Some("1MB".into()),
+        max_connections: Some("2000000".into()),
         log: LogOptions { filter: Some("api=loud".into()), format: Some("xml".into()) },
     };
     let text = options.into_config().unwrap_err().to_string();
@@ -87,6 +88,7 @@ fn everything_wrong_is_told_at_once() {
       FAIRWAY_MAX_COMPLEXITY: must be a whole number above zero
       FAIRWAY_REQUEST_TIMEOUT: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
       FAIRWAY_BODY_LIMIT: must be a size above zero, such as 65536, 512KiB or 1MiB
+      FAIRWAY_MAX_CONNECTIONS: must be a whole number from 1 to 1000000
       FAIRWAY_LOG: must be a filter such as info or warn,api=debug
       FAIRWAY_LOG_FORMAT: must be text or json
     ");

@@ -151,7 +151,7 @@ async fn browsers_get_graphiql() {
 async fn a_server_ends_when_told() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
-    let server = tokio::spawn(serve(listener, edge(settings(), true), async move {
+    let server = tokio::spawn(serve(listener, edge(settings(), true), Patience::default(), async move {
         let _ = ended.await;
     }));
     end.send(()).unwrap();
