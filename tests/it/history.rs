@@ -7,7 +7,6 @@
 
 mod check;
 mod model;
-mod random;
 mod scene;
 mod step;
 
@@ -16,9 +15,9 @@ use std::fmt::Write;
 use tokio::task::JoinSet;
 
 use self::model::Model;
-use self::random::Random;
 use self::scene::{Asker, MAIN, OWN, Scene};
 use self::step::STEPS;
+use crate::random::Random;
 
 const COUNT_VARIABLE: &str = "FAIRWAY_TEST_HISTORIES";
 const SEED_VARIABLE: &str = "FAIRWAY_TEST_HISTORY";

@@ -1,10 +1,10 @@
 //! Chance that can be had again: the same seed gives the same history.
 
 /// `SplitMix64`: small, and good enough to choose by.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -17,23 +17,23 @@ impl Random {
     }
 
     /// Less than `n`.
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         let n = u64::try_from(n.max(1)).expect("a count fits");
         usize::try_from(self.next() % n).expect("less than a count fits")
     }
 
     /// True so many times in a hundred.
-    pub(super) fn percent(&mut self, share: usize) -> bool {
+    pub(crate) fn percent(&mut self, share: usize) -> bool {
         self.below(100) < share
     }
 
     /// One of these; none of none.
-    pub(super) fn choose<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn choose<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.below(from.len()))
     }
 
     /// One of these by weight.
-    pub(super) fn weigh<T: Copy>(&mut self, choices: &[(usize, T)]) -> T {
+    pub(crate) fn weigh<T: Copy>(&mut self, choices: &[(usize, T)]) -> T {
         let mut drawn = self.below(choices.iter().map(|(weight, _)| weight).sum());
         for (weight, choice) in choices {
             if drawn < *weight {
