@@ -13,11 +13,12 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::info;
 
-use crate::auth::Verifier;
+use crate::auth::{KeySource, OneKey, Verifier};
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::config::{Config, JwtKeys};
 use crate::graphql::{self, Bounds, Graph};
 use crate::http::{self, HttpState, Notification, Patience, Ready, Received, WebhookKind, Webhooks};
+use crate::jwks::{self, Jwks};
 use crate::metrics::{Metrics, Reading};
 use crate::mirror::Mirror;
 use crate::service::{Service, webhook};
@@ -33,6 +34,8 @@ pub enum Error {
     Database(#[from] DbErr),
     #[error("the database has pending migrations: `fairway migrate up` applies them")]
     Pending,
+    #[error("cannot read the identity provider's keys")]
+    Keys(#[from] jwks::Error),
     #[error("cannot listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -69,6 +72,7 @@ pub struct Running {
 
 /// Starts a gateway: when this returns, it answers.
 pub async fn start(config: Config) -> Result<Running, Error> {
+    let (keys, published) = keys(&config.jwt_keys)?;
     let storage = Storage::connect(&config.database_url).await?;
     if config.migrates {
         storage.migrate().await?;
@@ -95,6 +99,10 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let bounds = Bounds { max_depth: config.max_depth, max_complexity: config.max_complexity };
     let graph = Graph::new(service.clone(), bounds);
 
+    if let Some(published) = &published {
+        // One try before the first request. A provider that is down keeps nobody from starting: it is asked again.
+        published.read().await;
+    }
     let (listener, address) = listen(config.listen).await?;
     let (metrics_listener, metrics_address) = match config.metrics_listen {
         Some(address) => listen(address).await.map(|(listener, address)| (Some(listener), Some(address)))?,
@@ -102,13 +110,14 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     };
     let router = http::router(HttpState {
         graph,
-        verifier: Arc::new(Verifier::new(&config.jwt)),
+        verifier: Arc::new(Verifier::new(&config.jwt, keys.clone())),
         settings: http::Settings::from(&config),
         ready: Ready::new({
             let service = service.clone();
             move || {
-                let service = service.clone();
-                async move { service.is_ready().await }
+                let (service, keys) = (service.clone(), keys.clone());
+                // Who can let nobody in shall not take the place of one who can.
+                async move { keys.current().is_some() && service.is_ready().await }
             }
         }),
         webhooks: Webhooks::new({
@@ -125,6 +134,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     // A sender that is dropped without a word means the same: nobody holds the gateway any more.
     let stopped: Shared<BoxFuture<'static, ()>> = stopped.map(|_| ()).boxed().shared();
     let background = tokio::spawn(sync.run(stopped.clone()));
+    let keys_kept = published.map(|published| tokio::spawn(published.run(stopped.clone())));
     let server = tokio::spawn(async move {
         let main = http::serve(listener, router, patience, stopped.clone());
         let served = match metrics_listener {
@@ -136,6 +146,9 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         };
         // It ends with the same word.
         let _ = background.await;
+        if let Some(keys_kept) = keys_kept {
+            let _ = keys_kept.await;
+        }
         served.map_err(Error::Serve)
     });
     info!(%address, images = n_images, "Fairway serves");
@@ -181,6 +194,17 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Error>
     let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr().map_err(Error::Serve)?;
     Ok((listener, address))
+}
+
+/// Where the keys come from that tokens are verified with; and the same once more where they are to be kept up to date.
+fn keys(configured: &JwtKeys) -> Result<(Arc<dyn KeySource>, Option<Jwks>), Error> {
+    Ok(match configured {
+        JwtKeys::One(key) => (Arc::new(OneKey::from(key.clone())), None),
+        JwtKeys::Published(settings) => {
+            let published = Jwks::new(settings.clone())?;
+            (Arc::new(published.clone()), Some(published))
+        }
+    })
 }
 
 /// The counters, and what they read from the parts that count for themselves.

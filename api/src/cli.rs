@@ -133,10 +133,12 @@ fn print(text: &str) -> Result<(), CliError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use clap::CommandFactory;
 
     use super::*;
-    use crate::auth::Verifier;
+    use crate::auth::{JwtKey, OneKey, Verifier};
 
     fn parse(line: &str) -> Result<Cli, clap::error::ErrorKind> {
         Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.kind())
@@ -180,8 +182,9 @@ mod tests {
             "fairway token --subject u-17 --admin --workspace payments=editor --expires-in 1h --jwt-secret {secret}"
         );
         let Ok(Cli { command: Command::Token(token) }) = parse(&line) else { panic!("a token command") };
-        let (_, config) = token.jwt.clone().into_signing().unwrap();
-        let viewer = Verifier::new(&config).verify(&token.mint().unwrap()).unwrap();
+        let (secret, config) = token.jwt.clone().into_signing().unwrap();
+        let key = OneKey::from(JwtKey::from_secret(&secret).unwrap());
+        let viewer = Verifier::new(&config, Arc::new(key)).verify(&token.mint().unwrap()).unwrap();
         assert!(viewer.is_admin && viewer.subject == "u-17" && viewer.role_in("payments") == Some(Role::Editor));
     }
 }

@@ -19,7 +19,8 @@ pub use self::{
     quantity::parse_duration,
 };
 pub use crate::{
-    auth::JwtConfig,
+    auth::{JwtConfig, JwtKey},
+    jwks::Settings as JwksSettings,
     upstream::{Guards, Networks},
     vault::Key,
 };
@@ -37,6 +38,7 @@ pub struct Config {
     /// Whether pending migrations are applied at start; if not, they keep Fairway from starting.
     pub migrates: bool,
     pub jwt: JwtConfig,
+    pub jwt_keys: JwtKeys,
     /// Newest first, never empty.
     pub encryption_keys: Vec<Key>,
     /// Between two sweeps of a registry.
@@ -61,6 +63,15 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Present when started for development.
     pub dev: Option<Dev>,
+}
+
+/// What tokens are verified with.
+#[derive(Clone, Debug)]
+pub enum JwtKeys {
+    /// One key, for as long as the process lives.
+    One(JwtKey),
+    /// Those that an identity provider publishes.
+    Published(JwksSettings),
 }
 
 /// Who may ask for the schema.

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod graphql;
 pub mod http;
+pub mod jwks;
 pub mod metrics;
 pub mod mirror;
 pub mod service;

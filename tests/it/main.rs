@@ -9,6 +9,7 @@ mod harness;
 mod history;
 mod http;
 mod image;
+mod jwks;
 mod kill;
 mod meta;
 mod metrics;

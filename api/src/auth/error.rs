@@ -11,6 +11,13 @@ pub enum TokenError {
     TooLong,
     #[error("the token is signed with an algorithm that is not accepted")]
     WrongAlgorithm,
+    #[error("the token demands an extension that is not supported")]
+    UnknownExtension,
+    #[error("the token is signed with a key that is not known")]
+    UnknownKey,
+    /// Says nothing of the token: it may be good.
+    #[error("the identity provider's keys cannot be read at present")]
+    KeysUnavailable,
     #[error("the token's signature does not match")]
     WrongSignature,
     #[error("the token has expired")]

@@ -1,9 +1,9 @@
-//! The key that tokens are verified with. The key alone decides the algorithm: what a token's header asks for is never
+//! A key that tokens are verified with. The key alone decides the algorithm: what a token's header asks for is never
 //! followed, or a public key could be passed off as a shared secret.
 
 use std::fmt;
 
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::KeyError;
@@ -25,6 +25,10 @@ pub struct JwtKey {
 }
 
 impl JwtKey {
+    pub(super) fn new(algorithm: Algorithm, decoding: DecodingKey) -> Self {
+        Self { algorithm, decoding }
+    }
+
     /// A shared secret (HS256), taken as the bytes of the text.
     pub fn from_secret(secret: &SecretString) -> Result<Self, KeyError> {
         let bytes = secret.expose_secret().as_bytes();
@@ -68,6 +72,19 @@ impl JwtKey {
         &self.decoding
     }
 }
+
+impl PartialEq for JwtKey {
+    fn eq(&self, other: &Self) -> bool {
+        // Public keys alone are ever compared, so it may take as long as it takes.
+        let material = |key: &Self| match key.decoding.kind() {
+            DecodingKeyKind::SecretOrDer(der) => (der.clone(), Vec::new()),
+            DecodingKeyKind::RsaModulusExponent { n, e } => (n.clone(), e.clone()),
+        };
+        self.algorithm == other.algorithm && material(self) == material(other)
+    }
+}
+
+impl Eq for JwtKey {}
 
 impl fmt::Debug for JwtKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,16 +1,17 @@
-//! Bearer tokens: JSON Web Tokens, verified against the one key that is configured.
+//! Bearer tokens: JSON Web Tokens, verified against the keys of a [`KeySource`].
 //!
-//! A token that was verified is kept: its signature will not change, and only its times are looked at again.
+//! A token that was verified is kept: while the keys are the same, its signature is good, and only its times are looked at
+//! again.
 
 use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use jsonwebtoken::{Validation, decode, errors::ErrorKind};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
 use quick_cache::{Weighter, sync::Cache};
 use serde_json::Value;
 
-use super::{ClaimNames, JwtKey, TokenError, Viewer};
+use super::{ClaimNames, KeySet, KeySource, TokenError, Viewer};
 use crate::clock;
 
 /// How far the clocks of issuer and Fairway may differ.
@@ -22,10 +23,9 @@ const MAX_TOKEN_BYTES: usize = 64 << 10;
 /// The audit trail keeps subjects in a column of this length.
 const MAX_SUBJECT_CHARS: usize = 255;
 
-/// What tokens must satisfy.
+/// What tokens must satisfy, beside their signature.
 #[derive(Clone, Debug)]
 pub struct JwtConfig {
-    pub key: JwtKey,
     /// The one `iss` that is accepted. Absent: any, and none.
     pub issuer: Option<String>,
     /// The `aud` that tokens must name. Absent: any, and none.
@@ -41,7 +41,7 @@ const LIKELY_KEPT: usize = (MAX_KEPT_BYTES / 1000) as usize;
 
 /// Verifies tokens; cheap to share.
 pub struct Verifier {
-    key: JwtKey,
+    keys: Arc<dyn KeySource>,
     claims: ClaimNames,
     validation: Validation,
     /// By the whole text: nothing less tells two tokens apart. A refusal is not kept, or strangers could fill this.
@@ -52,6 +52,8 @@ pub struct Verifier {
 #[derive(Clone)]
 struct Verified {
     viewer: Arc<Viewer>,
+    /// The keys that one of has signed it.
+    keys: Arc<KeySet>,
     not_before: Option<DateTime<Utc>>,
 }
 
@@ -67,8 +69,9 @@ impl Weighter<Box<str>, Verified> for Length {
 
 impl Verifier {
     #[must_use]
-    pub fn new(config: &JwtConfig) -> Self {
-        let mut validation = Validation::new(config.key.algorithm());
+    pub fn new(config: &JwtConfig, keys: Arc<dyn KeySource>) -> Self {
+        // Of the algorithm of the key that is tried, each time.
+        let mut validation = Validation::new(Algorithm::default());
         // Times are compared here, against `clock`, so that tests can move it.
         validation.validate_exp = false;
         validation.validate_nbf = false;
@@ -83,7 +86,7 @@ impl Verifier {
             validation.required_spec_claims.insert("iss".to_owned());
         }
         Self {
-            key: config.key.clone(),
+            keys,
             claims: config.claims.clone(),
             validation,
             kept: Cache::with_weighter(LIKELY_KEPT, MAX_KEPT_BYTES, Length),
@@ -91,31 +94,42 @@ impl Verifier {
     }
 
     /// The viewer whom a token speaks for. The token comes without its `Bearer` prefix.
+    ///
+    /// Where its key is not known, it asks for keys that were published since, and waits for them.
+    pub async fn authenticate(&self, token: &str) -> Result<Arc<Viewer>, TokenError> {
+        match self.verify(token) {
+            Err(TokenError::UnknownKey) if self.keys.refresh().await => self.verify(token),
+            // It may be signed with a key that would be known if it could be read.
+            Err(TokenError::UnknownKey) => Err(TokenError::KeysUnavailable),
+            outcome => outcome,
+        }
+    }
+
+    /// The same with the keys that are known, without waiting for others.
     pub fn verify(&self, token: &str) -> Result<Arc<Viewer>, TokenError> {
         self.verify_at(token, clock::now())
     }
 
     fn verify_at(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Viewer>, TokenError> {
-        if let Some(kept) = self.kept.get(token) {
+        let keys = self.keys.current().ok_or(TokenError::KeysUnavailable)?;
+        if let Some(kept) = self.kept.get(token).filter(|kept| Arc::ptr_eq(&kept.keys, &keys)) {
             kept.check_times(now).inspect_err(|_| {
                 self.kept.remove(token);
             })?;
             return Ok(kept.viewer);
         }
-        let verified = self.read(token)?;
+        let verified = self.read(token, keys)?;
         verified.check_times(now)?;
         self.kept.insert(token.into(), verified.clone());
         Ok(verified.viewer)
     }
 
     /// What a token says, at whatever time.
-    fn read(&self, token: &str) -> Result<Verified, TokenError> {
+    fn read(&self, token: &str, keys: Arc<KeySet>) -> Result<Verified, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong);
         }
-        let claims = decode::<Value>(token, self.key.decoding(), &self.validation)
-            .map_err(|error| TokenError::from(error.into_kind()))?
-            .claims;
+        let claims = self.signed_claims(token, &keys)?;
         let viewer = Viewer {
             expires_at: instant(&claims, "exp")?.ok_or(TokenError::MissingClaim("exp"))?,
             subject: subject(&claims)?,
@@ -123,7 +137,30 @@ impl Verifier {
             is_admin: self.claims.is_admin(&claims),
             memberships: self.claims.memberships(&claims),
         };
-        Ok(Verified { viewer: Arc::new(viewer), not_before: instant(&claims, "nbf")? })
+        Ok(Verified { viewer: Arc::new(viewer), keys, not_before: instant(&claims, "nbf")? })
+    }
+
+    /// The claims of a token that one of the keys has signed.
+    fn signed_claims(&self, token: &str, keys: &KeySet) -> Result<Value, TokenError> {
+        let header = decode_header(token).map_err(|error| TokenError::from(error.into_kind()))?;
+        // RFC 7515 §4.1.11: who does not understand all of them must refuse the token.
+        if header.crit.is_some() {
+            return Err(TokenError::UnknownExtension);
+        }
+        let mut failure = TokenError::UnknownKey;
+        for key in keys.for_token(header.kid.as_deref()) {
+            let mut validation = self.validation.clone();
+            validation.algorithms = vec![key.algorithm()];
+            match decode(token, key.decoding(), &validation).map_err(|error| TokenError::from(error.into_kind())) {
+                Ok(signed) => return Ok(signed.claims),
+                // Another key may be the right one; a signature that does not match tells more.
+                Err(TokenError::WrongSignature) => failure = TokenError::WrongSignature,
+                Err(TokenError::WrongAlgorithm) if failure == TokenError::WrongSignature => {}
+                Err(TokenError::WrongAlgorithm) => failure = TokenError::WrongAlgorithm,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failure)
     }
 }
 
@@ -142,14 +179,19 @@ impl Verified {
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The tokens that are kept are as good as passwords.
-        f.debug_struct("Verifier").field("key", &self.key).field("claims", &self.claims).finish_non_exhaustive()
+        f.debug_struct("Verifier").field("claims", &self.claims).finish_non_exhaustive()
     }
 }
 
 impl From<ErrorKind> for TokenError {
     fn from(kind: ErrorKind) -> Self {
         match kind {
-            ErrorKind::InvalidSignature => Self::WrongSignature,
+            // A key that is none verifies nothing.
+            ErrorKind::InvalidSignature
+            | ErrorKind::InvalidEcdsaKey
+            | ErrorKind::InvalidEddsaKey
+            | ErrorKind::InvalidRsaKey(_)
+            | ErrorKind::InvalidKeyFormat => Self::WrongSignature,
             ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
                 Self::WrongAlgorithm
             }

@@ -87,10 +87,13 @@ pub struct JwtOptions {
     /// Public key of tokens: PEM text, or the path of such a file (RSA, P-256 or Ed25519)
     #[arg(long, env = "FAIRWAY_JWT_PUBLIC_KEY")]
     pub jwt_public_key: Option<String>,
-    /// The `iss` that tokens must have; needed with a public key
+    /// Address where an identity provider publishes its keys (JWKS), https; http on this host alone
+    #[arg(long, env = "FAIRWAY_JWT_JWKS_URL")]
+    pub jwt_jwks_url: Option<String>,
+    /// The `iss` that tokens must have; needed with a public key or a JWKS address
     #[arg(long, env = "FAIRWAY_JWT_ISSUER")]
     pub jwt_issuer: Option<String>,
-    /// The `aud` that tokens must name; needed with a public key
+    /// The `aud` that tokens must name; needed with a public key or a JWKS address
     #[arg(long, env = "FAIRWAY_JWT_AUDIENCE")]
     pub jwt_audience: Option<String>,
     /// JSON pointer to the claim that makes an Admin [default: /roles]

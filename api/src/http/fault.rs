@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::{RequestId, accept::MediaType};
 
+/// When a client may try again that could not be let in for lack of keys.
+const RETRY_AFTER_SECS: &str = "5";
+
 /// A refusal: an HTTP status, and one GraphQL error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -32,6 +35,11 @@ impl Fault {
         Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
     }
 
+    /// Nobody can be let in for a while.
+    pub(super) fn keys_unavailable(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "UPSTREAM_UNAVAILABLE", message)
+    }
+
     pub(super) fn timeout(status: StatusCode) -> Self {
         Self::new(status, "TIMEOUT", "the request took too long")
     }
@@ -45,6 +53,9 @@ impl Fault {
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(header::ALLOW, HeaderValue::from_static("POST"));

@@ -170,7 +170,7 @@ async fn run(
     headers: &HeaderMap,
     read: impl AsyncFnOnce(Asker) -> Result<Asked, Fault>,
 ) -> Result<Reply, Refusal> {
-    let viewer = match authorization::viewer(headers, &edge.verifier) {
+    let viewer = match authorization::viewer(headers, &edge.verifier).await {
         Ok(None) if edge.settings.introspection != Introspection::Always => Err(authorization::missing()),
         viewer => viewer,
     };

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::{
-    auth::{ClaimNames, Grant, JwtConfig, JwtKey, mint},
+    auth::{ClaimNames, Grant, JwtConfig, JwtKey, OneKey, mint},
     clock,
     config::Introspection,
     graphql::limits::Limits,
@@ -110,12 +110,7 @@ fn settings() -> Settings {
 }
 
 fn jwt() -> JwtConfig {
-    JwtConfig {
-        key: JwtKey::from_secret(&SECRET.into()).unwrap(),
-        issuer: None,
-        audience: None,
-        claims: ClaimNames::default(),
-    }
+    JwtConfig { issuer: None, audience: None, claims: ClaimNames::default() }
 }
 
 fn token(life: TimeDelta) -> String {
@@ -141,7 +136,9 @@ fn state(settings: Settings, is_ready: bool, webhooks: Webhooks, metrics: Metric
         .limit_aliases(50)
         .finish();
     let ready = Ready::new(move || async move { is_ready });
-    Edge::new(Small(schema), Arc::new(Verifier::new(&jwt())), settings, ready, webhooks, metrics)
+    let key = OneKey::from(JwtKey::from_secret(&SECRET.into()).unwrap());
+    let verifier = Arc::new(Verifier::new(&jwt(), Arc::new(key)));
+    Edge::new(Small(schema), verifier, settings, ready, webhooks, metrics)
 }
 
 /// An answer, its body read as JSON where it is some.

@@ -11,13 +11,13 @@ use std::{
 use super::workspace;
 
 /// The modules of the crate that each may import, from the top of the stack to its bottom.
-const MODULES: [(&str, &[&str]); 18] = [
+const MODULES: [(&str, &[&str]); 19] = [
     ("main", &["cli"]),
     ("cli", &["app", "auth", "clock", "config", "telemetry"]),
     (
         "app",
         &[
-            "auth", "catalog", "config", "graphql", "http", "metrics", "mirror", "service", "storage", "sync",
+            "auth", "catalog", "config", "graphql", "http", "jwks", "metrics", "mirror", "service", "storage", "sync",
             "upstream", "vault",
         ],
     ),
@@ -31,7 +31,8 @@ const MODULES: [(&str, &[&str]); 18] = [
     ("catalog", &[]),
     ("upstream", &[]),
     ("auth", &["clock"]),
-    ("config", &["auth", "clock", "upstream", "vault"]),
+    ("jwks", &["auth"]),
+    ("config", &["auth", "clock", "jwks", "upstream", "vault"]),
     ("telemetry", &["config"]),
     ("vault", &[]),
     ("clock", &[]),
@@ -43,7 +44,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("axum", &["http"]),
     ("tower_http", &["http"]),
     ("async_graphql", &["graphql", "http"]),
-    ("reqwest", &["upstream"]),
+    ("reqwest", &["jwks", "upstream"]),
     ("sea_orm", &["app", "mirror", "service", "storage", "sync"]),
     ("entity", &["app", "graphql", "mirror", "service", "storage", "sync"]),
     ("migration", &["storage"]),

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use api::{
     auth::{ClaimNames, JwtConfig, JwtKey},
-    config::{Config, Guards, Introspection, Key, LogFormat, Networks},
+    config::{Config, Guards, Introspection, JwtKeys, Key, LogFormat, Networks},
 };
 use secrecy::SecretString;
 
@@ -22,12 +22,10 @@ pub fn configuration(database_url: SecretString, jwt_secret: &str) -> Config {
         metrics_listen: None,
         public_url: None,
         database_url,
-        jwt: JwtConfig {
-            key: JwtKey::from_secret(&SecretString::from(jwt_secret)).expect("the secret is long enough"),
-            issuer: None,
-            audience: None,
-            claims: ClaimNames::default(),
-        },
+        jwt: JwtConfig { issuer: None, audience: None, claims: ClaimNames::default() },
+        jwt_keys: JwtKeys::One(
+            JwtKey::from_secret(&SecretString::from(jwt_secret)).expect("the secret is long enough"),
+        ),
         encryption_keys: vec![Key::from_base64(ENCRYPTION_KEY).expect("the key is 32 bytes in base64")],
         sync_interval: Duration::from_secs(60),
         upstream_timeout: Duration::from_secs(10),

@@ -88,13 +88,22 @@ impl Token {
     /// # Panics
     /// Never with an HMAC algorithm.
     #[must_use]
-    pub fn mint(mut self) -> String {
+    pub fn mint(self) -> String {
+        let key = EncodingKey::from_secret(self.secret.as_bytes());
+        let header = Header::new(self.algorithm);
+        self.mint_with(&header, &key)
+    }
+
+    /// Signs it with any key.
+    ///
+    /// # Panics
+    /// When the key is of another kind than the header says.
+    #[must_use]
+    pub fn mint_with(mut self, header: &Header, key: &EncodingKey) -> String {
         if !self.workspaces.is_empty() {
             self.claims.insert("workspaces".to_owned(), json!(self.workspaces));
         }
-        let key = EncodingKey::from_secret(self.secret.as_bytes());
-        jsonwebtoken::encode(&Header::new(self.algorithm), &self.claims, &key)
-            .expect("claims of plain JSON can be signed")
+        jsonwebtoken::encode(header, &self.claims, key).expect("claims of plain JSON can be signed")
     }
 }
 

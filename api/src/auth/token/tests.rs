@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde_json::json;
 
 use super::*;
-use crate::auth::{Grant, Role, mint};
+use crate::auth::{Grant, JwtKey, OneKey, Role, mint};
 
 pub(crate) const RSA_PUBLIC: &str = include_str!("../../../fixtures/jwt/rsa2048.pub.pem");
 pub(crate) const EC_PUBLIC: &str = include_str!("../../../fixtures/jwt/p256.pub.pem");
@@ -20,12 +20,11 @@ fn now() -> DateTime<Utc> {
 }
 
 fn config() -> JwtConfig {
-    JwtConfig {
-        key: JwtKey::from_secret(&SECRET.into()).unwrap(),
-        issuer: None,
-        audience: None,
-        claims: ClaimNames::default(),
-    }
+    JwtConfig { issuer: None, audience: None, claims: ClaimNames::default() }
+}
+
+fn secret() -> Arc<dyn KeySource> {
+    Arc::new(OneKey::from(JwtKey::from_secret(&SECRET.into()).unwrap()))
 }
 
 fn sign(claims: &Value) -> String {
@@ -33,7 +32,7 @@ fn sign(claims: &Value) -> String {
 }
 
 fn verify(claims: Value) -> Result<Viewer, TokenError> {
-    Verifier::new(&config()).verify_at(&sign(&claims), now()).map(Arc::unwrap_or_clone)
+    Verifier::new(&config(), secret()).verify_at(&sign(&claims), now()).map(Arc::unwrap_or_clone)
 }
 
 #[test]
@@ -84,7 +83,7 @@ fn times_have_a_leeway_of_thirty_seconds() {
 
 #[test]
 fn a_kept_token_ends_when_it_says() {
-    let verifier = Verifier::new(&config());
+    let verifier = Verifier::new(&config(), secret());
     let token = sign(&json!({ "sub": "u", "exp": NOW + 60, "nbf": NOW }));
     let at = |seconds| verifier.verify_at(&token, now() + TimeDelta::seconds(seconds)).map(|_| verifier.kept.len());
     assert_eq!(at(0), Ok(1));
@@ -100,7 +99,7 @@ fn a_kept_token_ends_when_it_says() {
 
 #[test]
 fn a_kept_token_is_found_by_all_of_its_text() {
-    let verifier = Verifier::new(&config());
+    let verifier = Verifier::new(&config(), secret());
     let token = sign(&json!({ "sub": "u", "exp": NOW + 60 }));
     let first = verifier.verify_at(&token, now()).unwrap();
     assert!(Arc::ptr_eq(&first, &verifier.verify_at(&token, now()).unwrap()));
@@ -116,7 +115,7 @@ fn a_kept_token_is_found_by_all_of_its_text() {
 
 #[test]
 fn refusals_are_not_kept() {
-    let verifier = Verifier::new(&config());
+    let verifier = Verifier::new(&config(), secret());
     for claims in [json!({ "sub": "u", "exp": NOW - 60 }), json!({ "sub": "u", "exp": NOW + 60, "nbf": NOW + 60 })] {
         assert!(verifier.verify_at(&sign(&claims), now()).is_err());
     }
@@ -125,7 +124,7 @@ fn refusals_are_not_kept() {
 
 #[test]
 fn kept_tokens_are_bounded() {
-    let verifier = Verifier::new(&config());
+    let verifier = Verifier::new(&config(), secret());
     let long = "x".repeat(30_000);
     for number in 0..500 {
         let claims = json!({ "sub": format!("u-{number}"), "exp": NOW + 60, "padding": long });
@@ -136,11 +135,8 @@ fn kept_tokens_are_bounded() {
 
 #[test]
 fn issuer_and_audience_are_checked_when_configured() {
-    let verifier = Verifier::new(&JwtConfig {
-        issuer: Some("https://id.example".into()),
-        audience: Some("fairway".into()),
-        ..config()
-    });
+    let config = JwtConfig { issuer: Some("https://id.example".into()), audience: Some("fairway".into()), ..config() };
+    let verifier = Verifier::new(&config, secret());
     let check = |claims: Value| verifier.verify_at(&sign(&claims), now()).map(|viewer| viewer.subject.clone());
     let claims = |iss: Value, aud: Value| json!({ "sub": "u", "exp": NOW + 60, "iss": iss, "aud": aud });
 
@@ -159,7 +155,7 @@ fn issuer_and_audience_are_ignored_when_not_configured() {
 
 #[test]
 fn other_signatures_are_refused() {
-    let verifier = Verifier::new(&config());
+    let verifier = Verifier::new(&config(), secret());
     let claims = json!({ "sub": "u", "exp": NOW + 60 });
     let other = encode(&Header::default(), &claims, &EncodingKey::from_secret(&[7; 32])).unwrap();
     assert_eq!(verifier.verify_at(&other, now()), Err(TokenError::WrongSignature));
@@ -176,7 +172,7 @@ fn other_signatures_are_refused() {
 
 #[test]
 fn what_is_no_token_is_malformed() {
-    let verifier = Verifier::new(&config());
+    let verifier = Verifier::new(&config(), secret());
     for token in ["", "x", "a.b.c", "..", "eyJhbGciOiJIUzI1NiJ9.e30"] {
         assert_eq!(verifier.verify_at(token, now()), Err(TokenError::Malformed), "{token}");
     }
@@ -193,7 +189,8 @@ fn public_keys_verify_what_their_private_keys_signed() {
         (ED_PUBLIC, Algorithm::EdDSA, EncodingKey::from_ed_pem(ED_PRIVATE.as_bytes()).unwrap()),
     ];
     for (public, algorithm, private) in cases {
-        let verifier = Verifier::new(&JwtConfig { key: JwtKey::from_public_pem(public).unwrap(), ..config() });
+        let key = OneKey::from(JwtKey::from_public_pem(public).unwrap());
+        let verifier = Verifier::new(&config(), Arc::new(key));
         let claims = json!({ "sub": "u", "exp": NOW + 60 });
         let token = encode(&Header::new(algorithm), &claims, &private).unwrap();
         assert!(verifier.verify_at(&token, now()).is_ok(), "{algorithm:?}");
@@ -218,8 +215,93 @@ fn minted_tokens_verify() {
             expires_at: now() + TimeDelta::hours(1),
         };
         let token = mint(&SecretString::from(SECRET), &config, &grant);
-        let viewer = Verifier::new(&config).verify_at(&token, now()).unwrap();
+        let viewer = Verifier::new(&config, secret()).verify_at(&token, now()).unwrap();
         assert_eq!(viewer.memberships, grant.memberships, "{:?}", config.claims);
         assert!(viewer.is_admin && viewer.name == grant.name && viewer.expires_at == grant.expires_at);
     }
+}
+
+/// Keys that a test changes.
+#[derive(Default)]
+struct Changing {
+    keys: std::sync::Mutex<Option<Arc<KeySet>>>,
+    /// What becomes known when newer keys are asked for; none where they cannot be read.
+    published: Option<Arc<KeySet>>,
+}
+
+impl KeySource for Changing {
+    fn current(&self) -> Option<Arc<KeySet>> {
+        self.keys.lock().unwrap().clone()
+    }
+
+    fn refresh(&self) -> futures_util::future::BoxFuture<'_, bool> {
+        if let Some(published) = &self.published {
+            *self.keys.lock().unwrap() = Some(published.clone());
+        }
+        Box::pin(std::future::ready(self.published.is_some()))
+    }
+}
+
+/// Keys by their ids, and a token that one of them has signed.
+fn keys(named: &[(Option<&str>, &str)]) -> Arc<KeySet> {
+    let key = |pem: &str| JwtKey::from_public_pem(pem).unwrap();
+    Arc::new(KeySet::new(named.iter().map(|(name, pem)| (name.map(str::to_owned), key(pem))).collect()))
+}
+
+fn sign_as(key_id: Option<&str>) -> String {
+    let header = Header { kid: key_id.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
+    let claims = json!({ "sub": "u", "exp": clock::now().timestamp() + 60 });
+    encode(&header, &claims, &EncodingKey::from_ed_pem(ED_PRIVATE.as_bytes()).unwrap()).unwrap()
+}
+
+fn changing(known: Option<Arc<KeySet>>, published: Option<Arc<KeySet>>) -> (Arc<Changing>, Verifier) {
+    let source = Arc::new(Changing { keys: std::sync::Mutex::new(known), published });
+    (source.clone(), Verifier::new(&config(), source))
+}
+
+#[test]
+fn a_token_is_verified_with_the_key_it_names() {
+    let (_, verifier) = changing(Some(keys(&[(Some("rsa"), RSA_PUBLIC), (Some("ed"), ED_PUBLIC)])), None);
+    let check = |key_id| verifier.verify(&sign_as(key_id)).map(|viewer| viewer.subject.clone());
+    assert_eq!(check(Some("ed")), Ok("u".into()));
+    assert_eq!(check(None), Ok("u".into()));
+    // The key decides the algorithm, whatever the token says of itself.
+    assert_eq!(check(Some("rsa")), Err(TokenError::WrongAlgorithm));
+    assert_eq!(check(Some("other")), Err(TokenError::UnknownKey));
+}
+
+#[test]
+fn a_kept_token_ends_with_its_key() {
+    let (source, verifier) = changing(Some(keys(&[(Some("ed"), ED_PUBLIC)])), None);
+    let token = sign_as(Some("ed"));
+    let first = verifier.verify(&token).unwrap();
+    assert!(Arc::ptr_eq(&first, &verifier.verify(&token).unwrap()), "it is kept");
+    *source.keys.lock().unwrap() = Some(keys(&[(Some("rsa"), RSA_PUBLIC)]));
+    assert_eq!(verifier.verify(&token), Err(TokenError::UnknownKey));
+    *source.keys.lock().unwrap() = None;
+    assert_eq!(verifier.verify(&token), Err(TokenError::KeysUnavailable));
+}
+
+#[tokio::test]
+async fn keys_that_are_not_known_are_asked_for() {
+    let known = || Some(keys(&[(Some("rsa"), RSA_PUBLIC)]));
+    let token = sign_as(Some("ed"));
+    let (_, verifier) = changing(known(), Some(keys(&[(Some("ed"), ED_PUBLIC)])));
+    assert!(verifier.authenticate(&token).await.is_ok());
+    let (_, verifier) = changing(known(), known());
+    assert_eq!(verifier.authenticate(&token).await, Err(TokenError::UnknownKey));
+    // Not to be told from a good one.
+    let (_, verifier) = changing(known(), None);
+    assert_eq!(verifier.authenticate(&token).await, Err(TokenError::KeysUnavailable));
+    let (_, verifier) = changing(None, None);
+    assert_eq!(verifier.authenticate(&token).await, Err(TokenError::KeysUnavailable));
+}
+
+#[test]
+fn extensions_that_must_be_understood_are_not() {
+    let header = Header { crit: Some(vec!["b64".into()]), ..Header::default() };
+    let claims = json!({ "sub": "u", "exp": NOW + 60 });
+    let token = encode(&header, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
+    let refused = Verifier::new(&config(), secret()).verify_at(&token, now());
+    assert_eq!(refused, Err(TokenError::UnknownExtension));
 }

@@ -9,7 +9,7 @@ use crate::{
     auth::{ClaimNames, Grant, JwtConfig, JwtKey, mint},
     clock,
     config::{
-        Config, Dev, DevSecrets, Guards, Introspection, LogFormat, Networks, Problems,
+        Config, Dev, DevSecrets, Guards, Introspection, JwksSettings, JwtKeys, LogFormat, Networks, Problems,
         quantity::{parse_count, parse_duration, parse_size},
     },
     vault::Key,
@@ -89,18 +89,19 @@ impl Options {
             p.read("FAIRWAY_MAX_CONNECTIONS", given(self.max_connections.as_ref()), 800, parse_max_connections);
         let (log, log_format) = self.log.read(p);
         let dev = match (&dev, &jwt) {
-            (Some(secrets), Some(jwt)) => Some(Dev { token: self.dev_token(jwt, secrets) }),
+            (Some(secrets), Some((jwt, _))) => Some(Dev { token: self.dev_token(jwt, secrets) }),
             _ => None,
         };
 
         match (jwt, problems.0.is_empty()) {
-            (Some(jwt), true) => Ok(Config {
+            (Some((jwt, jwt_keys)), true) => Ok(Config {
                 migrates: !self.no_migrate,
                 listen,
                 metrics_listen,
                 public_url,
                 database_url,
                 jwt,
+                jwt_keys,
                 encryption_keys,
                 sync_interval,
                 upstream_timeout,
@@ -121,8 +122,11 @@ impl Options {
     }
 
     fn fill_in(&mut self, secrets: &DevSecrets, problems: &mut Problems) {
-        if given(self.jwt.jwt_public_key.as_ref()).is_some() {
-            problems.add("FAIRWAY_JWT_PUBLIC_KEY", "cannot be used with --dev, which makes its own tokens");
+        let asymmetric =
+            [("FAIRWAY_JWT_PUBLIC_KEY", &self.jwt.jwt_public_key), ("FAIRWAY_JWT_JWKS_URL", &self.jwt.jwt_jwks_url)];
+        let mut given_anyway = asymmetric.into_iter().filter(|(_, value)| given(value.as_ref()).is_some());
+        if let Some((variable, _)) = given_anyway.next() {
+            problems.add(variable, "cannot be used with --dev, which makes its own tokens");
         } else if given_secret(self.jwt.jwt_secret.as_ref()).is_none() {
             self.jwt.jwt_secret = Some(secrets.jwt_secret.clone());
         }
@@ -195,7 +199,7 @@ impl JwtOptions {
         let mut problems = Problems::default();
         let jwt = self.read(&mut problems);
         match (given_secret(self.jwt_secret.as_ref()), jwt, problems.0.is_empty()) {
-            (Some(secret), Some(jwt), true) => Ok((secret.clone(), jwt)),
+            (Some(secret), Some((jwt, _)), true) => Ok((secret.clone(), jwt)),
             (None, _, true) => {
                 problems.add("FAIRWAY_JWT_SECRET", "is needed to make a token");
                 Err(problems)
@@ -204,31 +208,10 @@ impl JwtOptions {
         }
     }
 
-    fn read(&self, problems: &mut Problems) -> Option<JwtConfig> {
-        const SECRET: &str = "FAIRWAY_JWT_SECRET";
-        const PUBLIC_KEY: &str = "FAIRWAY_JWT_PUBLIC_KEY";
+    fn read(&self, problems: &mut Problems) -> Option<(JwtConfig, JwtKeys)> {
         let issuer = given(self.jwt_issuer.as_ref());
         let audience = given(self.jwt_audience.as_ref());
-        let key = match (given_secret(self.jwt_secret.as_ref()), given(self.jwt_public_key.as_ref())) {
-            (None, None) => {
-                problems.add(SECRET, "is needed, or FAIRWAY_JWT_PUBLIC_KEY");
-                None
-            }
-            (Some(_), Some(_)) => {
-                problems.add(SECRET, "cannot be used together with FAIRWAY_JWT_PUBLIC_KEY");
-                None
-            }
-            (Some(secret), None) => problems.read(SECRET, Some(""), None, |_| JwtKey::from_secret(secret).map(Some)),
-            (None, Some(key)) => {
-                // Providers sign tokens for many services with one key; only these two tell that a token is for here.
-                for (variable, value) in [("FAIRWAY_JWT_ISSUER", issuer), ("FAIRWAY_JWT_AUDIENCE", audience)] {
-                    if value.is_none() {
-                        problems.add(variable, "is needed with FAIRWAY_JWT_PUBLIC_KEY");
-                    }
-                }
-                problems.read(PUBLIC_KEY, Some(key), None, |key| read_public_key(key).map(Some))
-            }
-        };
+        let keys = self.read_keys(problems);
         let defaults = ClaimNames::default();
         let mut claim = |variable, value: Option<&String>, default| {
             problems.read(variable, given(value), default, |text| ClaimNames::check(text).map(|()| text.to_owned()))
@@ -238,12 +221,58 @@ impl JwtOptions {
             workspaces: claim("FAIRWAY_JWT_WORKSPACES_CLAIM", self.jwt_workspaces_claim.as_ref(), defaults.workspaces),
             admin_value: given(self.jwt_admin_value.as_ref()).map_or(defaults.admin_value, str::to_owned),
         };
-        key.map(|key| JwtConfig {
-            key,
-            issuer: issuer.map(str::to_owned),
-            audience: audience.map(str::to_owned),
-            claims,
-        })
+        let config = JwtConfig { issuer: issuer.map(str::to_owned), audience: audience.map(str::to_owned), claims };
+        keys.map(|keys| (config, keys))
+    }
+
+    fn read_keys(&self, problems: &mut Problems) -> Option<JwtKeys> {
+        const SECRET: &str = "FAIRWAY_JWT_SECRET";
+        const PUBLIC_KEY: &str = "FAIRWAY_JWT_PUBLIC_KEY";
+        const JWKS_URL: &str = "FAIRWAY_JWT_JWKS_URL";
+        let secret = given_secret(self.jwt_secret.as_ref());
+        let public_key = given(self.jwt_public_key.as_ref());
+        let jwks_url = given(self.jwt_jwks_url.as_ref());
+        match (secret, public_key, jwks_url) {
+            (None, None, None) => {
+                problems.add(SECRET, "is needed, or FAIRWAY_JWT_PUBLIC_KEY, or FAIRWAY_JWT_JWKS_URL");
+                None
+            }
+            (Some(secret), None, None) => problems
+                .read(SECRET, Some(""), None, |_| JwtKey::from_secret(secret).map(|key| Some(JwtKeys::One(key)))),
+            (None, Some(key), None) => {
+                self.check_is_for_here(problems, PUBLIC_KEY);
+                problems
+                    .read(PUBLIC_KEY, Some(key), None, |key| read_public_key(key).map(|key| Some(JwtKeys::One(key))))
+            }
+            (None, None, Some(url)) => {
+                self.check_is_for_here(problems, JWKS_URL);
+                problems.read(JWKS_URL, Some(url), None, |url| {
+                    parse_jwks_url(url).map(|url| Some(JwtKeys::Published(JwksSettings::new(url))))
+                })
+            }
+            (Some(_), Some(_), _) => {
+                problems.add(SECRET, "cannot be used together with FAIRWAY_JWT_PUBLIC_KEY");
+                None
+            }
+            (Some(_), None, Some(_)) => {
+                problems.add(SECRET, "cannot be used together with FAIRWAY_JWT_JWKS_URL");
+                None
+            }
+            (None, Some(_), Some(_)) => {
+                problems.add(PUBLIC_KEY, "cannot be used together with FAIRWAY_JWT_JWKS_URL");
+                None
+            }
+        }
+    }
+
+    /// Providers sign tokens for many services with one key; only these two tell that a token is for here.
+    fn check_is_for_here(&self, problems: &mut Problems, keys: &str) {
+        let needed = [("FAIRWAY_JWT_ISSUER", &self.jwt_issuer), ("FAIRWAY_JWT_AUDIENCE", &self.jwt_audience)];
+        for (variable, value) in needed {
+            if given(value.as_ref()).is_none() {
+                problems.add(variable, format!("is needed with {keys}"));
+            }
+        }
     }
 }
 
@@ -298,6 +327,29 @@ pub(super) fn parse_public_url(text: &str) -> Result<String, &'static str> {
         }
         // What was typed is not repeated: it may hold a password.
         _ => Err("must be an http or https address without user, query and fragment, such as https://fairway.example"),
+    }
+}
+
+/// Over plain http, whoever is in between could bring keys of their own and so make themselves Admin; on the same host
+/// nobody is in between.
+pub(super) fn parse_jwks_url(text: &str) -> Result<url::Url, &'static str> {
+    let is_here = |url: &url::Url| match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    match url::Url::parse(text) {
+        Ok(url)
+            if (url.scheme() == "https" || url.scheme() == "http" && is_here(&url))
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.fragment().is_none() =>
+        {
+            Ok(url)
+        }
+        _ => Err("must be an https address without user and fragment, such as https://login.example/jwks.json; \
+                  http is for this host alone"),
     }
 }
 

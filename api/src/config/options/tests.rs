@@ -1,14 +1,14 @@
-use std::io::Write as _;
+use std::{io::Write as _, sync::Arc};
 
 use secrecy::ExposeSecret;
 
 use super::{
-    read::{parse_origins, parse_public_url},
+    read::{parse_jwks_url, parse_origins, parse_public_url},
     *,
 };
 use crate::{
-    auth::Verifier,
-    config::{Config, DevSecrets, Introspection, LogFormat},
+    auth::{OneKey, Verifier},
+    config::{Config, DevSecrets, Introspection, JwtKeys, LogFormat},
     upstream::Reach,
 };
 
@@ -117,6 +117,46 @@ fn a_public_key_needs_issuer_and_audience() {
 
     let jwt = JwtOptions { jwt_secret: Some("s".repeat(32).into()), ..jwt };
     assert_eq!(problems(Options { jwt, ..minimal() }), ["FAIRWAY_JWT_SECRET"]);
+}
+
+#[test]
+fn published_keys_need_issuer_and_audience_and_no_other_key() {
+    let url = "https://login.example/realms/platform/protocol/openid-connect/certs";
+    let jwt = JwtOptions { jwt_jwks_url: Some(url.into()), ..JwtOptions::default() };
+    assert_eq!(problems(Options { jwt: jwt.clone(), ..minimal() }), ["FAIRWAY_JWT_ISSUER", "FAIRWAY_JWT_AUDIENCE"]);
+
+    let jwt = JwtOptions { jwt_issuer: Some("https://login.example".into()), jwt_audience: Some("a".into()), ..jwt };
+    let config = Options { jwt: jwt.clone(), ..minimal() }.into_config().unwrap();
+    assert!(matches!(config.jwt_keys, JwtKeys::Published(settings) if settings.url.as_str() == url));
+
+    let secret = JwtOptions { jwt_secret: Some("s".repeat(32).into()), ..jwt.clone() };
+    assert_eq!(problems(Options { jwt: secret, ..minimal() }), ["FAIRWAY_JWT_SECRET"]);
+    let public = JwtOptions { jwt_public_key: Some("/key".into()), ..jwt.clone() };
+    assert_eq!(problems(Options { jwt: public, ..minimal() }), ["FAIRWAY_JWT_PUBLIC_KEY"]);
+    let options = Options { jwt, ..Options::default() };
+    assert_eq!(options.into_dev_config(&DevSecrets::generate()).unwrap_err().0[0].variable, "FAIRWAY_JWT_JWKS_URL");
+}
+
+#[test]
+fn keys_come_over_https_or_from_this_host() {
+    for text in
+        ["https://login.example/jwks?tenant=7", "http://127.0.0.1:8080/jwks", "http://[::1]/", "http://localhost/"]
+    {
+        assert!(parse_jwks_url(text).is_ok(), "{text}");
+    }
+    for text in [
+        "http://login.example/jwks",
+        "http://10.0.0.7/jwks",
+        "http://localhost.evil.example/jwks",
+        "https://user:hunter2@login.example/jwks",
+        "https://login.example/jwks#here",
+        "file:///etc/jwks.json",
+        "login.example/jwks",
+        "https://",
+    ] {
+        let message = parse_jwks_url(text).unwrap_err();
+        assert!(!message.contains("hunter2"), "{text}");
+    }
 }
 
 #[test]
@@ -248,7 +288,8 @@ fn dev_makes_what_is_not_given() {
     let secrets = DevSecrets::generate();
     let config = Options::default().into_dev_config(&secrets).unwrap();
     let token = config.dev.unwrap().token;
-    let viewer = Verifier::new(&config.jwt).verify(token.expose_secret()).unwrap();
+    let JwtKeys::One(key) = config.jwt_keys else { panic!("a secret was made") };
+    let viewer = Verifier::new(&config.jwt, Arc::new(OneKey::from(key))).verify(token.expose_secret()).unwrap();
     assert!(viewer.is_admin);
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, header};
 
 use super::Fault;
-use crate::auth::{Verifier, Viewer};
+use crate::auth::{TokenError, Verifier, Viewer};
 
 /// The viewer whom the header names; none without the header. A bad token is refused even where none would do: its owner
 /// is better told.
-pub(super) fn viewer(headers: &HeaderMap, verifier: &Verifier) -> Result<Option<Arc<Viewer>>, Fault> {
+pub(super) async fn viewer(headers: &HeaderMap, verifier: &Verifier) -> Result<Option<Arc<Viewer>>, Fault> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, another) = (values.next(), values.next());
     let Some(value) = value else { return Ok(None) };
@@ -21,7 +21,11 @@ pub(super) fn viewer(headers: &HeaderMap, verifier: &Verifier) -> Result<Option<
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let token = token.ok_or_else(|| Fault::unauthenticated("the Authorization header must be `Bearer <token>`"))?;
-    verifier.verify(token).map(Some).map_err(|error| Fault::unauthenticated(error.to_string()))
+    verifier.authenticate(token).await.map(Some).map_err(|error| match error {
+        // The token may be good, and its owner need not sign in again.
+        TokenError::KeysUnavailable => Fault::keys_unavailable(error.to_string()),
+        _ => Fault::unauthenticated(error.to_string()),
+    })
 }
 
 pub(super) fn missing() -> Fault {
