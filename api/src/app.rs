@@ -1,5 +1,7 @@
 //! Composition: the parts made from a configuration, and the life of the process.
 
+mod encryption;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::info;
 
+pub use self::encryption::{MissingKeys, Rotated, rotate_keys};
 use crate::auth::{KeySource, OneKey, Verifier};
 use crate::catalog::Catalog;
 use crate::config::{Config, JwtKeys};
@@ -36,6 +39,12 @@ pub enum Error {
     Pending,
     #[error("cannot read the identity provider's keys")]
     Keys(#[from] jwks::Error),
+    #[error("cannot seal stored secrets again")]
+    Reseal(#[from] sync::Error),
+    #[error(transparent)]
+    MissingKeys(#[from] MissingKeys),
+    #[error("some secrets are not sealed with the newest key: keep the older keys, and run this again")]
+    NotRotated,
     #[error("cannot listen on {address}")]
     Listen {
         address: SocketAddr,
@@ -79,9 +88,10 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     } else if storage.migrations().await?.iter().any(|(_, is_applied)| !is_applied) {
         return Err(Error::Pending);
     }
+    let vault = Arc::new(Vault::new(&config.encryption_keys));
+    encryption::check(&storage, &vault, config.allows_missing_keys).await?;
     let settings = upstream::Settings { timeout: config.upstream_timeout, ..Default::default() };
     let upstream = Upstream::new(settings, config.upstream_guards.clone());
-    let vault = Arc::new(Vault::new(&config.encryption_keys));
     let mirror = Mirror::new(storage.clone());
     let metrics = metrics(&storage, &mirror, &upstream);
     // What was known is in memory before anything is served.

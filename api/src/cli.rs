@@ -9,7 +9,9 @@ use crate::{
     app,
     auth::{Grant, Role, mint},
     clock,
-    config::{DatabaseOptions, DevSecrets, JwtOptions, LogFormat, LogOptions, Options, parse_duration},
+    config::{
+        DatabaseOptions, DevSecrets, EncryptionOptions, JwtOptions, LogFormat, LogOptions, Options, parse_duration,
+    },
     telemetry,
 };
 
@@ -30,6 +32,8 @@ enum Command {
     Serve(Box<Serve>),
     /// Change the tables of the database, or tell how they stand
     Migrate(Migrate),
+    /// Seal all stored secrets with the newest encryption key, while Fairway serves
+    RotateKeys(RotateKeys),
     /// Print the graph's schema
     Schema,
     /// Print a token, for development or for the first Admin
@@ -52,6 +56,16 @@ struct Migrate {
     migration: app::Migration,
     #[command(flatten)]
     database: DatabaseOptions,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+#[derive(Args, Debug)]
+struct RotateKeys {
+    #[command(flatten)]
+    database: DatabaseOptions,
+    #[command(flatten)]
+    encryption: EncryptionOptions,
     #[command(flatten)]
     log: LogOptions,
 }
@@ -102,6 +116,14 @@ impl Cli {
                 telemetry::init(&filter, format)?;
                 let report = app::migrate(&migrate.database.into_url()?, migrate.migration).await?;
                 print(&report)
+            }
+            Command::RotateKeys(rotation) => {
+                let (filter, format): (String, LogFormat) = rotation.log.into_parts()?;
+                telemetry::init(&filter, format)?;
+                let keys = rotation.encryption.into_keys()?;
+                let rotated = app::rotate_keys(&rotation.database.into_url()?, &keys).await?;
+                print(&rotated.to_string())?;
+                Ok(rotated.check()?)
             }
             Command::Schema => print(&app::schema()),
             Command::Token(token) => print(&(token.mint()? + "\n")),
@@ -157,6 +179,9 @@ mod tests {
             "fairway serve --metrics-listen 127.0.0.1:9090 --public-url https://fairway.example",
             "fairway migrate up",
             "fairway migrate status --database-url sqlite://x.db",
+            "fairway rotate-keys --database-url sqlite://x.db",
+            "fairway serve --allow-missing-keys",
+            "fairway serve --allow-missing-keys=false --dev",
             "fairway schema",
             "fairway token --subject u-17 --workspace payments=admin --workspace shop=viewer",
         ] {

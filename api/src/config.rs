@@ -14,7 +14,7 @@ use secrecy::SecretString;
 
 pub use self::{
     dev::{DevError, DevSecrets},
-    options::{DatabaseOptions, JwtOptions, LogOptions, Options},
+    options::{DatabaseOptions, EncryptionOptions, JwtOptions, LogOptions, Options},
     problem::{Problem, Problems},
     quantity::parse_duration,
 };
@@ -41,6 +41,8 @@ pub struct Config {
     pub jwt_keys: JwtKeys,
     /// Newest first, never empty.
     pub encryption_keys: Vec<Key>,
+    /// Whether it starts although stored secrets were sealed with other keys than these.
+    pub allows_missing_keys: bool,
     /// Between two sweeps of a registry.
     pub sync_interval: Duration,
     /// For one request to a registry.

@@ -19,6 +19,7 @@ mod plan;
 mod reading;
 mod report;
 mod run;
+mod sealed;
 mod space;
 mod sweep;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use self::flight::Flights;
 pub use self::health::{failure_of, health_of, lacking, privilege, renewed_sync_row, sync_row};
 use self::hint::Hints;
 pub use self::look::{Found, Unseen};
+pub use self::sealed::{Resealed, Secret, Unopened, list_unopened, reseal};
 pub use self::space::{space_row, write_new_spaces, write_spaces};
 use self::sweep::Ended;
 pub use self::webhook::{webhook_authorization, webhook_context};

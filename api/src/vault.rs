@@ -22,6 +22,10 @@ const KEY_ID_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 const HEADER_BYTES: usize = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
+/// Names a key, and tells nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyId([u8; KEY_ID_BYTES]);
+
 /// A key of 32 bytes, shown nowhere.
 #[derive(Clone)]
 pub struct Key(SecretSlice<u8>);
@@ -29,7 +33,7 @@ pub struct Key(SecretSlice<u8>);
 /// Seals with the newest key, opens with any.
 pub struct Vault {
     /// Newest first, never empty.
-    keys: Vec<([u8; KEY_ID_BYTES], XChaCha20Poly1305)>,
+    keys: Vec<(KeyId, XChaCha20Poly1305)>,
 }
 
 /// Why a text is not a key.
@@ -43,7 +47,7 @@ pub enum VaultError {
     #[error("the sealed secret is damaged or in a format that is not known")]
     Format,
     #[error("the sealed secret was made with a key that is not configured")]
-    UnknownKey,
+    UnknownKey(KeyId),
     /// Altered, or sealed for another registry or origin; which of them cannot be told.
     #[error("the sealed secret does not belong here")]
     Mismatch,
@@ -101,21 +105,19 @@ impl Vault {
         let payload = Payload { msg: plaintext.expose_secret().as_bytes(), aad: context.as_bytes() };
         let ciphertext =
             cipher.encrypt(&XNonce::from(nonce), payload).expect("a secret is far below the cipher's limit of 256 GiB");
-        [&[FORMAT][..], id, &nonce, &ciphertext].concat()
+        [&[FORMAT][..], &id.0, &nonce, &ciphertext].concat()
     }
 
     /// Decrypts what [`Vault::seal`] made for the same context.
     pub fn open(&self, sealed: &[u8], context: &str) -> Result<SecretString, VaultError> {
         let (header, ciphertext) = sealed.split_at_checked(HEADER_BYTES).ok_or(VaultError::Format)?;
-        let (id, nonce) = match header {
-            [FORMAT, rest @ ..] => rest.split_at(KEY_ID_BYTES),
-            _ => return Err(VaultError::Format),
-        };
+        let id = KeyId::of(sealed).ok_or(VaultError::Format)?;
+        let nonce = &header[1 + KEY_ID_BYTES..];
         let nonce = XNonce::try_from(nonce).map_err(|_| VaultError::Format)?;
 
         // Two keys may share an id, by chance; so each that fits is tried.
-        let mut failure = VaultError::UnknownKey;
-        for (_, cipher) in self.keys.iter().filter(|(known, _)| known == id) {
+        let mut failure = VaultError::UnknownKey(id);
+        for (_, cipher) in self.keys.iter().filter(|(known, _)| *known == id) {
             let payload = Payload { msg: ciphertext, aad: context.as_bytes() };
             match cipher.decrypt(&nonce, payload).map(String::from_utf8) {
                 Ok(Ok(plaintext)) => return Ok(plaintext.into()),
@@ -128,7 +130,28 @@ impl Vault {
     /// Whether a sealed secret was made with the newest key, so that nothing is gained by sealing it again.
     #[must_use]
     pub fn is_current(&self, sealed: &[u8]) -> bool {
-        sealed.first() == Some(&FORMAT) && sealed.get(1..=KEY_ID_BYTES) == Some(&self.keys[0].0)
+        KeyId::of(sealed) == Some(self.keys[0].0)
+    }
+
+    /// The keys that it has, the newest first.
+    pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.iter().map(|(id, _)| *id)
+    }
+}
+
+impl KeyId {
+    /// The key that a secret was sealed with, where that is a sealed secret.
+    fn of(sealed: &[u8]) -> Option<Self> {
+        match sealed {
+            [FORMAT, rest @ ..] => rest.first_chunk().copied().map(Self),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -140,10 +163,10 @@ impl fmt::Debug for Vault {
 
 /// Names a key without telling anything of it: the start of the tag of one fixed, empty message. Its nonce is all zeroes,
 /// which a random one never is in practice.
-fn key_id(cipher: &XChaCha20Poly1305) -> [u8; KEY_ID_BYTES] {
+fn key_id(cipher: &XChaCha20Poly1305) -> KeyId {
     let payload = Payload { msg: b"", aad: b"fairway key id" };
     let tag = cipher.encrypt(&XNonce::default(), payload).expect("an empty message is below any limit");
-    tag[..KEY_ID_BYTES].try_into().expect("a tag has 16 bytes")
+    KeyId(tag[..KEY_ID_BYTES].try_into().expect("a tag has 16 bytes"))
 }
 
 fn fill_random(bytes: &mut [u8]) {
@@ -188,8 +211,11 @@ mod tests {
 
     #[test]
     fn another_key_does_not_open() {
-        let sealed = Vault::new(&[key(1)]).seal(&"hunter2".into(), CONTEXT);
-        assert_eq!(open(&Vault::new(&[key(2)]), &sealed, CONTEXT), Err(VaultError::UnknownKey));
+        let vault = Vault::new(&[key(1)]);
+        let sealed = vault.seal(&"hunter2".into(), CONTEXT);
+        let of_one = vault.key_ids().next().unwrap();
+        assert_eq!(open(&Vault::new(&[key(2)]), &sealed, CONTEXT), Err(VaultError::UnknownKey(of_one)));
+        assert_eq!(of_one.to_string().len(), 8);
     }
 
     #[test]
@@ -202,7 +228,7 @@ mod tests {
 
         let again = rotated.seal(&"hunter2".into(), CONTEXT);
         assert!(rotated.is_current(&again));
-        assert_eq!(open(&old, &again, CONTEXT), Err(VaultError::UnknownKey));
+        assert!(matches!(open(&old, &again, CONTEXT), Err(VaultError::UnknownKey(_))));
     }
 
     #[test]

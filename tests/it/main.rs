@@ -10,6 +10,7 @@ mod history;
 mod http;
 mod image;
 mod jwks;
+mod keys;
 mod kill;
 mod meta;
 mod metrics;

@@ -8,6 +8,7 @@ use tests::{
     program::{self, Program},
 };
 
+const OTHER_KEY: &str = "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyISE=";
 const KEY: &str = "ZmFpcndheS1mYWlyd2F5LWZhaXJ3YXktZmFpcndheSE=";
 
 /// A folder and the address of a database in it.
@@ -167,7 +168,8 @@ async fn a_password_that_it_cannot_open_is_said_to_be_that() {
     assert!(program.ended().await.0);
 
     let mut environment = environment(&database);
-    environment[2].1 = "b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVyISE=";
+    environment[2].1 = OTHER_KEY;
+    environment.push(("FAIRWAY_ALLOW_MISSING_KEYS", "true"));
     let program = Program::serve(&environment).await;
     harbor.clear_requests();
     admin(&program).refresh(&registry).await.succeeded();
@@ -178,6 +180,39 @@ async fn a_password_that_it_cannot_open_is_said_to_be_that() {
     assert!(cause.contains("encryption key"), "{cause}");
     // What everybody may know is looked at all the same: it may have turned private.
     assert!(harbor.credentials_seen().iter().all(Option::is_none), "{:?}", harbor.requests());
+}
+
+#[tokio::test]
+async fn it_does_not_start_without_a_key_that_is_needed() {
+    let (_folder, database) = database();
+    let harbor = SimulatedHarbor::start().await;
+    let program = Program::serve(&environment(&database)).await;
+    let registry = admin(&program).integrate_harbor("main", &harbor).await;
+
+    // Also beside others that serve: what it sealed, they could not open.
+    let mut wrong = environment(&database);
+    wrong[2].1 = OTHER_KEY;
+    let output = program::run(&["serve", "--listen", "127.0.0.1:0"], &wrong);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    for what in ["password of registry `main`", "FAIRWAY_ENCRYPTION_KEY", "--allow-missing-keys"] {
+        assert!(said.contains(what), "{what} is not named:\n{said}");
+    }
+    for secret in [SimulatedHarbor::ADMIN_PASSWORD, OTHER_KEY, KEY] {
+        assert!(!said.contains(secret), "a secret is shown:\n{said}");
+    }
+    let missing = said.split_once("\n  key ").and_then(|(_, rest)| rest.get(..8)).expect("the key is named");
+    let configured = said.split_once("It has ").and_then(|(_, rest)| rest.get(..8)).expect("the key is named");
+    assert!(missing != configured && said.matches(missing).count() == 1, "{said}");
+
+    admin(&program).refresh(&registry).await.succeeded();
+    program.terminate();
+    assert!(program.ended().await.0);
+    // The key that is needed may stand anywhere.
+    let both = format!("{OTHER_KEY},{KEY}");
+    wrong[2].1 = &both;
+    let program = Program::serve(&wrong).await;
+    admin(&program).refresh(&registry).await.succeeded();
 }
 
 #[test]

@@ -27,9 +27,11 @@ pub struct Options {
     pub database: DatabaseOptions,
     #[command(flatten)]
     pub jwt: JwtOptions,
-    /// 32 bytes in base64 that seal registry passwords; several separated by commas, newest first
-    #[arg(long, env = "FAIRWAY_ENCRYPTION_KEY", hide_env_values = true, value_parser = secret)]
-    pub encryption_key: Option<SecretString>,
+    #[command(flatten)]
+    pub encryption: EncryptionOptions,
+    /// Serve although stored passwords were sealed with keys that are not given: their registries are not reached
+    #[arg(long, env = "FAIRWAY_ALLOW_MISSING_KEYS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub allow_missing_keys: Option<String>,
     /// Time between two looks at a registry [default: 60s]
     #[arg(long, env = "FAIRWAY_SYNC_INTERVAL")]
     pub sync_interval: Option<String>,
@@ -76,6 +78,14 @@ pub struct DatabaseOptions {
     /// Address of the database; a secret, for it may hold a password.
     #[arg(help = "Database: sqlite, postgres or mysql [default: sqlite://fairway.db]", long, env = "FAIRWAY_DATABASE_URL", hide_env_values = true, value_parser = secret)]
     pub database_url: Option<SecretString>,
+}
+
+/// What stored secrets are sealed with.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EncryptionOptions {
+    /// 32 bytes in base64 that seal registry passwords; several separated by commas, newest first
+    #[arg(long, env = "FAIRWAY_ENCRYPTION_KEY", hide_env_values = true, value_parser = secret)]
+    pub encryption_key: Option<SecretString>,
 }
 
 /// How tokens are verified.

@@ -2,6 +2,7 @@
 
 mod hint;
 mod keep;
+mod sealed;
 mod webhook;
 
 use std::sync::Arc;

@@ -27,6 +27,7 @@ pub fn configuration(database_url: SecretString, jwt_secret: &str) -> Config {
             JwtKey::from_secret(&SecretString::from(jwt_secret)).expect("the secret is long enough"),
         ),
         encryption_keys: vec![Key::from_base64(ENCRYPTION_KEY).expect("the key is 32 bytes in base64")],
+        allows_missing_keys: false,
         sync_interval: Duration::from_secs(60),
         upstream_timeout: Duration::from_secs(10),
         upstream_guards: Guards::new(Networks::loopback(), Networks::default(), Networks::default()),

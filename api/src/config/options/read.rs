@@ -4,7 +4,7 @@ use std::{net::SocketAddr, ops::RangeInclusive, path::Path, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{DatabaseOptions, JwtOptions, LogOptions, Options};
+use super::{DatabaseOptions, EncryptionOptions, JwtOptions, LogOptions, Options};
 use crate::{
     auth::{ClaimNames, Grant, JwtConfig, JwtKey, mint},
     clock,
@@ -67,7 +67,9 @@ impl Options {
             .read("FAIRWAY_PUBLIC_URL", given(self.public_url.as_ref()), None, |text| parse_public_url(text).map(Some));
         let database_url = self.database.read(p);
         let jwt = self.jwt.read(p);
-        let encryption_keys = self.encryption_keys(p);
+        let encryption_keys = self.encryption.read(p);
+        let allows_missing_keys =
+            p.read("FAIRWAY_ALLOW_MISSING_KEYS", given(self.allow_missing_keys.as_ref()), false, parse_bool);
         let sync_interval =
             p.read("FAIRWAY_SYNC_INTERVAL", given(self.sync_interval.as_ref()), 60 * second, parse_sync_interval);
         let upstream_timeout =
@@ -103,6 +105,7 @@ impl Options {
                 jwt,
                 jwt_keys,
                 encryption_keys,
+                allows_missing_keys,
                 sync_interval,
                 upstream_timeout,
                 upstream_guards,
@@ -130,8 +133,8 @@ impl Options {
         } else if given_secret(self.jwt.jwt_secret.as_ref()).is_none() {
             self.jwt.jwt_secret = Some(secrets.jwt_secret.clone());
         }
-        if given_secret(self.encryption_key.as_ref()).is_none() {
-            self.encryption_key = Some(secrets.encryption_key.to_base64());
+        if given_secret(self.encryption.encryption_key.as_ref()).is_none() {
+            self.encryption.encryption_key = Some(secrets.encryption_key.to_base64());
         }
     }
 
@@ -157,8 +160,17 @@ impl Options {
         let allow = if is_dev { allow.and(Networks::loopback()) } else { allow };
         Guards::new(allow, deny, private)
     }
+}
 
-    fn encryption_keys(&self, problems: &mut Problems) -> Vec<Key> {
+impl EncryptionOptions {
+    /// The keys, newest first, never none.
+    pub fn into_keys(self) -> Result<Vec<Key>, Problems> {
+        let mut problems = Problems::default();
+        let keys = self.read(&mut problems);
+        if problems.0.is_empty() { Ok(keys) } else { Err(problems) }
+    }
+
+    fn read(&self, problems: &mut Problems) -> Vec<Key> {
         const VARIABLE: &str = "FAIRWAY_ENCRYPTION_KEY";
         let Some(keys) = given_secret(self.encryption_key.as_ref()) else {
             problems.add(VARIABLE, "is needed: 32 random bytes in base64, such as `openssl rand -base64 32` prints");
@@ -362,6 +374,10 @@ fn parse_sync_interval(text: &str) -> Result<Duration, &'static str> {
 /// What a system could give descriptors for.
 fn parse_max_connections(text: &str) -> Result<usize, &'static str> {
     parse_count(text).ok().filter(|count| *count <= 1_000_000).ok_or("must be a whole number from 1 to 1000000")
+}
+
+fn parse_bool(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "must be true or false")
 }
 
 fn parse_introspection(text: &str) -> Result<Introspection, &'static str> {

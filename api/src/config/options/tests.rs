@@ -17,7 +17,7 @@ const KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 fn minimal() -> Options {
     Options {
         jwt: JwtOptions { jwt_secret: Some("s".repeat(32).into()), ..JwtOptions::default() },
-        encryption_key: Some(KEY.into()),
+        encryption: EncryptionOptions { encryption_key: Some(KEY.into()) },
         ..Options::default()
     }
 }
@@ -52,7 +52,8 @@ fn everything_wrong_is_told_at_once() {
             jwt_admin_claim: Some("roles".into()),
             ..JwtOptions::default()
         },
-        encryption_key: Some("hunter2".into()),
+        encryption: EncryptionOptions { encryption_key: Some("hunter2".into()) },
+        allow_missing_keys: Some("perhaps".into()),
         sync_interval: Some("60".into()),
         upstream_timeout: Some("0s".into()),
         upstream_allow: Some("10.0.0.0/8, localhost".into()),
@@ -77,6 +78,7 @@ fn everything_wrong_is_told_at_once() {
       FAIRWAY_JWT_SECRET: the secret needs at least 32 bytes
       FAIRWAY_JWT_ADMIN_CLAIM: must be a JSON pointer to a claim, such as `/roles` or `/realm_access/roles`
       FAIRWAY_ENCRYPTION_KEY: must be 32 bytes in base64
+      FAIRWAY_ALLOW_MISSING_KEYS: must be true or false
       FAIRWAY_SYNC_INTERVAL: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
       FAIRWAY_UPSTREAM_TIMEOUT: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d
       FAIRWAY_UPSTREAM_ALLOW: `localhost` is no network: write it like 10.0.0.0/8 or fd00::/8
@@ -174,7 +176,8 @@ fn a_public_key_may_be_a_path() {
 
 #[test]
 fn several_encryption_keys_are_taken() {
-    let options = Options { encryption_key: Some(format!("{KEY}, {KEY}").into()), ..minimal() };
+    let encryption = EncryptionOptions { encryption_key: Some(format!("{KEY}, {KEY}").into()) };
+    let options = Options { encryption, ..minimal() };
     assert_eq!(options.into_config().unwrap().encryption_keys.len(), 2);
 }
 
