@@ -8,6 +8,7 @@
 
 mod access;
 mod answers;
+mod attempts;
 mod audit;
 pub mod binding;
 mod cx;
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub use self::access::{Availability, RegistryView, Sight};
 use self::answers::Answers;
 pub use self::answers::{Place, Question};
+use self::attempts::Attempts;
 pub use self::cx::Cx;
 pub use self::error::Error;
 use self::present::Present;
@@ -51,6 +53,8 @@ pub struct Service {
     /// The newest directory, with what was worked out of it.
     newest: Arc<Mutex<Option<Arc<Present>>>>,
     answers: Arc<Answers>,
+    /// Who tried connections lately.
+    attempts: Arc<Attempts>,
     /// Acts that reach a registry, each in a task of its own.
     acts: TaskTracker,
     /// How long a request waits for registries that do not answer.
@@ -66,8 +70,8 @@ impl Service {
         vault: Arc<Vault>,
         deadline: Duration,
     ) -> Self {
-        let (newest, answers, acts) = (Arc::default(), Arc::default(), TaskTracker::new());
-        Self { storage, mirror, sync, upstream, vault, newest, answers, acts, deadline }
+        let (newest, answers, attempts, acts) = (Arc::default(), Arc::default(), Arc::default(), TaskTracker::new());
+        Self { storage, mirror, sync, upstream, vault, newest, answers, attempts, acts, deadline }
     }
 
     /// Whether the database answers, and soon: what readiness means.

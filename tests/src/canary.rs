@@ -118,9 +118,8 @@ pub async fn run(hosts: &Path, out: &mut impl Write) -> anyhow::Result<()> {
     }
     let program = serve(&database, "").await;
     let admin = client(&program, Token::new("ada").admin());
-    let lead = client(&program, Token::new("lead").member("shop", "admin"));
     let shop = admin.create_workspace("shop").await;
-    let mut attempts = Attempts { canaries: &canaries, admin: &admin, lead: &lead, shop: &shop, count: 0, out };
+    let mut attempts = Attempts { canaries: &canaries, program: &program, viewers: 0, shop: &shop, count: 0, out };
 
     attempts.say("Addresses, as Admin and as Workspace Admin")?;
     for address in CLOSED {

@@ -59,7 +59,8 @@ fn code(error: &Error) -> &'static str {
             source: upstream::Error::Rejected { .. } | upstream::Error::ReadOnly | upstream::Error::Conflict { .. },
             ..
         } => "UPSTREAM_REJECTED",
-        Error::Upstream { .. } => "UPSTREAM_UNAVAILABLE",
+        // To this viewer the registry is out of reach for a while: no code says it better.
+        Error::TooSoon { .. } | Error::Upstream { .. } => "UPSTREAM_UNAVAILABLE",
         Error::Internal(_) => "INTERNAL_SERVER_ERROR",
     }
 }
@@ -68,7 +69,7 @@ fn code(error: &Error) -> &'static str {
 fn is_retryable(error: &Error) -> bool {
     match error {
         Error::Upstream { source, .. } => source.is_retryable(),
-        Error::Internal(_) => true,
+        Error::TooSoon { .. } | Error::Internal(_) => true,
         Error::Forbidden { .. }
         | Error::NotFound { .. }
         | Error::Conflict { .. }
@@ -79,7 +80,7 @@ fn is_retryable(error: &Error) -> bool {
 
 fn field(error: &Error) -> Option<&'static str> {
     match error {
-        Error::Invalid { field, .. } => Some(field),
+        Error::Invalid { field, .. } | Error::TooSoon { field, .. } => Some(field),
         Error::NotFound { field, .. }
         | Error::Conflict { field, .. }
         | Error::Unsupported { field, .. }

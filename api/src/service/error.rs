@@ -22,6 +22,9 @@ pub enum Error {
     /// This kind of registry cannot do it.
     #[error("{message}")]
     Unsupported { message: String, field: Option<&'static str> },
+    /// The viewer has tried this too often lately; the message says when to try again.
+    #[error("{message}")]
+    TooSoon { message: String, field: &'static str },
     /// A registry failed, refused the account or refused the act.
     #[error("{message}")]
     Upstream {
@@ -62,6 +65,10 @@ impl Error {
         Self::Unsupported { message: message.into(), field: None }
     }
 
+    pub fn too_soon(field: &'static str, message: impl Into<String>) -> Self {
+        Self::TooSoon { message: message.into(), field }
+    }
+
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())
     }
@@ -73,7 +80,7 @@ impl Error {
             | Self::Conflict { field, .. }
             | Self::Unsupported { field, .. }
             | Self::Upstream { field, .. } => *field = Some(at),
-            Self::Invalid { field, .. } => *field = at,
+            Self::Invalid { field, .. } | Self::TooSoon { field, .. } => *field = at,
             Self::Forbidden { .. } | Self::Internal(_) => {}
         }
         self

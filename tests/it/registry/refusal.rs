@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    gateway::{Reply, TestGateway},
+    gateway::{Client, Reply, TestGateway, Token},
     harbor::{Fault, SimulatedHarbor},
 };
 
@@ -182,4 +182,57 @@ async fn names_and_hosts_that_cannot_be_are_refused() {
         reply.refused("BAD_USER_INPUT");
         assert_eq!(reply.field(), Some(field), "{value}");
     }
+}
+
+#[tokio::test]
+async fn connections_are_tried_five_times_a_minute() {
+    let harbor = SimulatedHarbor::start().await;
+    let gateway = TestGateway::start().await;
+    let input = |address: &str, password: &str| json!({ "kind": "HARBOR", "address": address, "username": SimulatedHarbor::ADMIN, "password": password });
+    let test = async |client: &Client, input: Value| {
+        let document = "mutation ($input: TestRegistryConnectionInput!) {
+            testRegistryConnection(input: $input) { health { state } } }";
+        client.query(document, json!({ "input": input })).await
+    };
+    let integrate = async |client: &Client, mut input: Value| {
+        input["name"] = json!("main");
+        client.integrate(input).await
+    };
+    let refused = |reply: &Reply| {
+        reply.refused("UPSTREAM_UNAVAILABLE");
+        assert_eq!((reply.extension("retryable"), reply.field()), (&json!(true), Some("address")), "{}", reply.text);
+        assert!(reply.message().contains("try again in "), "{}", reply.message());
+    };
+    let (admin, good) = (gateway.as_admin(), SimulatedHarbor::ADMIN_PASSWORD);
+
+    // Tests and wrong passwords count alike, wherever below the address.
+    test(&admin, input(&harbor.url(), good)).await.succeeded();
+    test(&admin, input(&format!("{}/registry", harbor.url()), good)).await.succeeded();
+    for _ in 0..2 {
+        integrate(&admin, input(&harbor.url(), "wrong")).await.refused("UPSTREAM_UNAUTHORIZED");
+    }
+    test(&admin, input(&harbor.url(), "wrong")).await.succeeded();
+    harbor.clear_requests();
+    refused(&test(&admin, input(&harbor.url(), good)).await);
+    refused(&integrate(&admin, input(&harbor.url(), good)).await);
+    assert_eq!(harbor.requests(), [] as [&str; 0], "the registry hears nothing of it");
+
+    // Of this viewer, and at this address.
+    let other = gateway.with_token(Token::new("grace").admin().mint());
+    test(&other, input(&harbor.url(), good)).await.succeeded();
+    let second = SimulatedHarbor::start().await;
+    test(&admin, input(&second.url(), good)).await.succeeded();
+
+    // Whoever has it right may go on.
+    let id = other.integrate_harbor("main", &harbor).await;
+    let document = "mutation ($input: UpdateRegistryInput!) { updateRegistry(input: $input) { registry { id } } }";
+    let update =
+        async |password: &str| other.query(document, json!({ "input": { "id": id, "password": password } })).await;
+    for _ in 0..10 {
+        update(good).await.succeeded();
+    }
+    for _ in 0..4 {
+        update("wrong").await.refused("UPSTREAM_UNAUTHORIZED");
+    }
+    refused(&update(good).await);
 }

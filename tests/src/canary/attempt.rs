@@ -5,17 +5,19 @@ use std::io::Write;
 use anyhow::ensure;
 use serde_json::{Value, json};
 
-use super::{Canaries, listener::Trap};
+use super::{Canaries, client, listener::Trap};
 use crate::{
-    gateway::{Client, Reply},
+    gateway::{Client, Reply, Token},
     harbor::SimulatedHarbor,
+    program::Program,
 };
 
 /// All that was tried so far, and who tries it.
 pub(super) struct Attempts<'a, W> {
     pub(super) canaries: &'a Canaries,
-    pub(super) admin: &'a Client,
-    pub(super) lead: &'a Client,
+    pub(super) program: &'a Program,
+    /// How many viewers there were: each tries a few things, as nobody may try connections without end.
+    pub(super) viewers: usize,
     pub(super) shop: &'a str,
     pub(super) count: usize,
     pub(super) out: &'a mut W,
@@ -41,6 +43,18 @@ pub(super) async fn test(viewer: &Client, address: &str, workspace: Option<&str>
 }
 
 impl<W: Write> Attempts<'_, W> {
+    /// An Admin who has tried nothing yet.
+    pub(super) fn admin(&mut self) -> Client {
+        self.viewers += 1;
+        client(self.program, Token::new(&format!("ada-{}", self.viewers)).admin())
+    }
+
+    /// A Workspace Admin who has tried nothing yet.
+    fn lead(&mut self) -> Client {
+        self.viewers += 1;
+        client(self.program, Token::new(&format!("lead-{}", self.viewers)).member("shop", "admin"))
+    }
+
     pub(super) fn say(&mut self, what: &str) -> anyhow::Result<()> {
         Ok(writeln!(self.out, "{what}")?)
     }
@@ -55,8 +69,9 @@ impl<W: Write> Attempts<'_, W> {
     /// Tests and integrates as both kinds of registry and both kinds of admin: each is the fault of `address`.
     pub(super) async fn all_refused(&mut self, address: &str) -> anyhow::Result<()> {
         let mut replies = Vec::new();
-        for (viewer, workspace) in [(self.admin, None), (self.admin, Some(self.shop)), (self.lead, Some(self.shop))] {
-            replies.push(test(viewer, address, workspace).await);
+        let viewers = [(self.admin(), None), (self.admin(), Some(self.shop)), (self.lead(), Some(self.shop))];
+        for (viewer, workspace) in &viewers {
+            replies.push(test(viewer, address, *workspace).await);
             for mut input in [harbor("evil", address), docker("evil", address)] {
                 input["workspaceId"] = json!(workspace);
                 replies.push(viewer.integrate(input).await);
@@ -75,9 +90,9 @@ impl<W: Write> Attempts<'_, W> {
     pub(super) async fn all_lured(&mut self, what: &str, trap: &Trap) -> anyhow::Result<()> {
         let address = format!("http://{}", trap.address);
         let mut said = String::new();
-        for (viewer, workspace) in [(self.admin, None), (self.lead, Some(self.shop))] {
+        for (viewer, workspace) in &[(self.admin(), None), (self.lead(), Some(self.shop))] {
             trap.take_hits();
-            let reply = test(viewer, &address, workspace).await;
+            let reply = test(viewer, &address, *workspace).await;
             ensure!(trap.take_hits() > 0, "{what}: the trap itself was not asked: {}", reply.text);
             self.unhit(what)?;
             for mut input in [docker("trap", &address), harbor("trap", &address)] {
@@ -104,12 +119,13 @@ impl<W: Write> Attempts<'_, W> {
 
     /// Reads a stored registry again, and what is only read when somebody asks.
     pub(super) async fn swept(&mut self, what: &str, id: &str) -> anyhow::Result<()> {
-        self.admin.refresh(id).await;
+        let admin = self.admin();
+        admin.refresh(id).await;
         let document = "query ($id: ID!) { registry(id: $id) { name health { state cause }
             spaces(first: 5) { nodes { images(first: 5) { nodes { tags { totalCount } } } } } } }";
-        let reply = self.admin.query(document, json!({ "id": id })).await;
+        let reply = admin.query(document, json!({ "id": id })).await;
         let space = "mutation ($id: ID!) { createSpace(input: { registryId: $id, name: \"nest\", public: true }) { space { id } } }";
-        self.admin.query(space, json!({ "id": id })).await;
+        admin.query(space, json!({ "id": id })).await;
         self.unhit(what)?;
         writeln!(self.out, "  {what}: {}", reply.partial_or_null("registry.health.cause"))?;
         Ok(())

@@ -4,6 +4,7 @@ use ::entity::registry::{HealthState, Kind, Privilege};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use super::super::audit::Actor;
 use super::super::name::shown;
 use super::super::{Cx, Error, Service};
 use crate::auth::policy::{Action, Scope};
@@ -87,6 +88,7 @@ pub async fn test(cx: &Cx, connection: Connection, workspace: Option<Uuid>) -> R
     authorize(cx, Action::TestConnection, workspace).await?;
     let parsed = connection.parse(workspace)?;
     let client = cx.service.upstream.registry(parsed.endpoint).map_err(|error| refused(None, error))?;
+    let _counted = cx.service.attempts.count(&cx.viewer.subject, &parsed.address)?;
     let sync = cx.service.sync.clone();
     let found = cx.service.to_the_end(async move { Ok(sync.look(&client).await) }).await?;
     // A name that leads to a closed network reads like an address there.
@@ -120,15 +122,18 @@ pub(super) async fn authorize(cx: &Cx, action: Action, workspace: Option<Uuid>) 
     }
 }
 
-/// Proves the account, and at PLATFORM scope that it may do what Admins will ask of it.
+/// Proves the account for `actor`, who may be wrong about it a few times a minute, and at PLATFORM scope that it may do what Admins will ask of it.
 pub(super) async fn prove(
     service: &Service,
+    actor: &Actor,
     name: &str,
     endpoint: Endpoint,
     is_platform: bool,
 ) -> Result<Found, Error> {
     let is_anonymous = endpoint.credentials.is_none();
+    let address = endpoint.address.clone();
     let client = service.upstream.registry(endpoint).map_err(|error| refused(Some(name), error))?;
+    let counted = service.attempts.count(&actor.subject, &address)?;
     let found = service.sync.look(&client).await.map_err(|error| match error {
         source if is_anonymous && source.is_unauthorized() => {
             let message = "the registry asks for an account: give its user name and password".to_owned();
@@ -136,6 +141,7 @@ pub(super) async fn prove(
         }
         error => refused(Some(name), error),
     })?;
+    counted.forgive();
     match lacking(&found.probe).filter(|_| is_platform) {
         Some(lacks) => Err(Error::invalid("username", lacks)),
         None => Ok(found),

@@ -46,7 +46,7 @@ pub async fn integrate(cx: &Cx, input: Integration) -> Result<Registry, Error> {
             // Said before the registry is asked for anything; decided in the write.
             claim.check(service.storage.connection()).await?;
             let is_platform = input.workspace.is_none();
-            let found = connection::prove(&service, &name, parsed.endpoint.clone(), is_platform).await?;
+            let found = connection::prove(&service, &actor, &name, parsed.endpoint.clone(), is_platform).await?;
 
             let id = Uuid::now_v7();
             let now = clock::now();

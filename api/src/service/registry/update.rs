@@ -71,7 +71,8 @@ pub async fn update(cx: &Cx, id: Uuid, change: Change) -> Result<Registry, Error
                 None => None,
                 Some(parsed) => {
                     let is_platform = before.workspace_id.is_none();
-                    let found = connection::prove(&service, &name, parsed.endpoint.clone(), is_platform).await?;
+                    let found =
+                        connection::prove(&service, &actor, &name, parsed.endpoint.clone(), is_platform).await?;
                     is_the_same(&known, &found)?;
                     Some(found)
                 }
