@@ -1,12 +1,15 @@
 //! The loaders of one request: what many fields ask for is asked once.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::entity::registry_sync;
 use async_graphql::dataloader::{CacheFactory, DataLoader, HashMapCache, Loader, NoCache};
-use async_graphql::runtime::{TokioSpawner, TokioTimer};
+use async_graphql::runtime::TokioTimer;
+use futures_util::task::{FutureObj, Spawn, SpawnError};
+use tokio::task::JoinSet;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::service::name::NamespaceKey;
@@ -18,20 +21,47 @@ pub(super) struct Loaders {
     pub(super) reachable: DataLoader<ReachableLoader, HashMapCache>,
     /// Collects, and keeps nothing: a mutation earlier in the request may have moved what it reads.
     pub(super) turns: DataLoader<TurnLoader, NoCache>,
+    tasks: Tasks,
 }
 
 impl Loaders {
     pub(super) fn new(cx: Arc<Cx>) -> Self {
+        let tasks = Tasks::default();
         Self {
-            reachable: loader(ReachableLoader(cx.clone()), HashMapCache::default()),
-            turns: loader(TurnLoader(cx), NoCache),
+            reachable: loader(ReachableLoader(cx.clone()), HashMapCache::default(), &tasks),
+            turns: loader(TurnLoader(cx), NoCache, &tasks),
+            tasks,
         }
     }
 }
 
+impl Drop for Loaders {
+    /// What they load is for this request alone: a client that hangs up ends it.
+    fn drop(&mut self) {
+        self.tasks.lock().abort_all();
+    }
+}
+
 /// Without delay: fields that ask together are collected together, and nobody waits for a timer.
-fn loader<L: Send + Sync + 'static, C: CacheFactory>(loader: L, cache: C) -> DataLoader<L, C> {
-    DataLoader::with_cache(loader, TokioSpawner::current(), TokioTimer::default(), cache).delay(Duration::ZERO)
+fn loader<L: Send + Sync + 'static, C: CacheFactory>(loader: L, cache: C, tasks: &Tasks) -> DataLoader<L, C> {
+    DataLoader::with_cache(loader, tasks.clone(), TokioTimer::default(), cache).delay(Duration::ZERO)
+}
+
+/// The tasks in which loaders load. They hold the loaders, and so must be ended by somebody else.
+#[derive(Clone, Default)]
+struct Tasks(Arc<Mutex<JoinSet<()>>>);
+
+impl Tasks {
+    fn lock(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Spawn for Tasks {
+    fn spawn_obj(&self, task: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.lock().spawn(task.in_current_span());
+        Ok(())
+    }
 }
 
 /// What a namespace reaches, as of the version of the directory: a mutation earlier in the request changes both.

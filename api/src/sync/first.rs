@@ -13,8 +13,8 @@ use crate::catalog::Snapshot;
 use crate::upstream;
 
 impl Sync {
-    /// The images of a space that were never read: read now, once for all who ask meanwhile, and kept. It goes on when
-    /// nobody waits for it any more: who asks next finds what it has read.
+    /// The images of a space that were never read: read now, once for all who ask meanwhile, and kept. When all of them
+    /// hang up it ends. When somebody has waited to the deadline it goes on: who asks next finds what it has read.
     ///
     /// # Errors
     /// At once while the account is refused, or while the registry does not answer anybody.
@@ -30,11 +30,15 @@ impl Sync {
         let sync = self.clone();
         // Under other settings it is another reading.
         let load = (space.id, registry.updated_at);
-        let read = self.inner.first_reads.join(load, async move { sync.read_first(&registry, &space).await });
+        let read = async move { sync.read_first(&registry, &space).await };
+        let (read, interest) = self.inner.first_reads.join_while_wanted(load, read);
         match timeout_at(deadline, read).await {
             Ok(Some(read)) => read,
             Ok(None) => Err(Arc::new(upstream::Error::Malformed { what: "its list of images".into() })),
-            Err(_elapsed) => Err(Arc::new(upstream::Error::Timeout)),
+            Err(_elapsed) => {
+                interest.outlive();
+                Err(Arc::new(upstream::Error::Timeout))
+            }
         }
     }
 

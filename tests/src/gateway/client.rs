@@ -53,6 +53,12 @@ impl Client {
         Self { http: http_client(), origin: origin.trim_end_matches('/').to_owned(), token }
     }
 
+    /// The same viewer with connections of its own, so that giving up a question closes one.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { http: http_client(), ..self.clone() }
+    }
+
     /// Runs a document with variables.
     ///
     /// # Panics

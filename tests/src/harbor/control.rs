@@ -136,6 +136,11 @@ impl SimulatedHarbor {
         self.shared().journal.most_in_flight()
     }
 
+    /// How many requests wait for an answer; those whose connections were closed do not.
+    pub fn requests_in_flight(&self) -> usize {
+        self.shared().journal.in_flight()
+    }
+
     pub fn clear_requests(&self) {
         self.shared().journal.clear();
     }

@@ -48,6 +48,10 @@ impl Journal {
         self.lock().most_in_flight
     }
 
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().in_flight
+    }
+
     pub(super) fn clear(&self) {
         let mut entries = self.lock();
         entries.requests.clear();
