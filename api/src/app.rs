@@ -291,7 +291,12 @@ pub async fn migrate(database_url: &SecretString, migration: Migration) -> Resul
 
 /// The schema, as `schema.graphql` holds it.
 pub fn schema() -> String {
-    crate::graphql::sdl()
+    graphql::sdl()
+}
+
+/// The schema as a subgraph of Apollo Federation 2.
+pub fn subgraph() -> &'static str {
+    graphql::subgraph_sdl()
 }
 
 /// SIGTERM, as Kubernetes sends it, or Ctrl-C.

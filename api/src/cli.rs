@@ -35,7 +35,7 @@ enum Command {
     /// Seal all stored secrets with the newest encryption key, while Fairway serves
     RotateKeys(RotateKeys),
     /// Print the graph's schema
-    Schema,
+    Schema(Schema),
     /// Print a token, for development or for the first Admin
     Token(Token),
 }
@@ -68,6 +68,13 @@ struct RotateKeys {
     encryption: EncryptionOptions,
     #[command(flatten)]
     log: LogOptions,
+}
+
+#[derive(Args, Debug)]
+struct Schema {
+    /// As a subgraph of Apollo Federation 2, for whoever composes it with others
+    #[arg(long)]
+    federation: bool,
 }
 
 #[derive(Args, Debug)]
@@ -125,7 +132,8 @@ impl Cli {
                 print(&rotated.to_string())?;
                 Ok(rotated.check()?)
             }
-            Command::Schema => print(&app::schema()),
+            Command::Schema(schema) if schema.federation => print(app::subgraph()),
+            Command::Schema(_) => print(&app::schema()),
             Command::Token(token) => print(&(token.mint()? + "\n")),
         }
     }
@@ -183,6 +191,7 @@ mod tests {
             "fairway serve --allow-missing-keys",
             "fairway serve --allow-missing-keys=false --dev",
             "fairway schema",
+            "fairway schema --federation",
             "fairway token --subject u-17 --workspace payments=admin --workspace shop=viewer",
         ] {
             assert!(parse(line).is_ok(), "{line}");

@@ -10,8 +10,10 @@ mod artifact;
 mod available_image;
 mod binding;
 mod error;
+mod federation;
 mod id;
 mod image;
+pub mod introspection;
 pub mod limits;
 mod loader;
 mod namespace;
@@ -46,6 +48,7 @@ pub struct Query(
     workspace::WorkspaceQuery,
     namespace::NamespaceQuery,
     available_image::AvailableImageQuery,
+    federation::EntityQuery,
 );
 
 /// Acts. Each is done wholly or not at all, and is true for the next query, whoever asks.
@@ -98,18 +101,22 @@ impl Graph {
         self.service.recall(question).await
     }
 
-    /// Runs one request for one viewer. Without a viewer nothing but introspection is answered.
+    /// Runs one request for one viewer. Without a viewer nothing is answered but what the schema is.
     ///
     /// `question` is the request as it came, where its answer may be given again: to whoever asks the same.
     pub async fn execute(
         &self,
-        request: Request,
+        mut request: Request,
         viewer: Option<Arc<Viewer>>,
         request_id: String,
         question: Option<Question>,
     ) -> Executed {
         let Some(viewer) = viewer else {
-            return self.schema.execute(request.only_introspection()).await.into();
+            // The library's own mode for this knows nothing of `_service`.
+            if !introspection::is_all_of(&mut request) {
+                request = request.only_introspection();
+            }
+            return self.schema.execute(request).await.into();
         };
         let cx = Arc::new(Cx::new(self.service.clone(), viewer, request_id));
         let request = request.data(Loaders::new(cx.clone())).data(cx.clone());
@@ -127,7 +134,12 @@ pub fn sdl() -> String {
         .sorted_arguments()
         .sorted_enum_items()
         .include_specified_by();
-    builder().finish().sdl_with_options(options)
+    builder().register_output_type::<federation::ForClients>().finish().sdl_with_options(options)
+}
+
+/// The same as a subgraph of Apollo Federation 2.
+pub fn subgraph_sdl() -> &'static str {
+    federation::subgraph()
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {

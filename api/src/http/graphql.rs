@@ -30,7 +30,10 @@ use super::{
 use crate::{
     auth::Viewer,
     config::Introspection,
-    graphql::{Executed, Question},
+    graphql::{
+        Executed, Question,
+        introspection::{introspects, introspects_only},
+    },
     metrics,
 };
 
@@ -247,10 +250,10 @@ fn look_through(
         let message = "only queries can be run by GET";
         return Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", message).into());
     }
-    if viewer.is_none() && !document::introspects_only(document, operation) {
+    if viewer.is_none() && !introspects_only(document, operation) {
         return Err(authorization::missing().into());
     }
-    if introspection == Introspection::Never && document::introspects(document, operation) {
+    if introspection == Introspection::Never && introspects(document, operation) {
         return Err(coded("GRAPHQL_VALIDATION_FAILED", "introspection is turned off", None).into());
     }
     document::check_required_variables(operation, variables)?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::entity::space::Visibility;
 use uuid::Uuid;
 
 use super::name::{ImageReference, NamespaceKey, is_digest, is_tag};
@@ -48,6 +49,45 @@ pub async fn find(cx: &Cx, space: Uuid, repository: &str) -> Result<Option<Image
     let snapshot = images_of(cx, &registry, &space).await?;
     let found = snapshot.get(repository);
     Ok(found.map(|index| Image::new(registry, space, snapshot, index)))
+}
+
+/// The image of this reference, without tag and digest, wherever the viewer may see it. Where it stands twice, it is the
+/// one that a selector shows.
+///
+/// # Errors
+/// When it is not known, and may be in a space that could not be read: "no" would be a guess.
+pub async fn find_by_reference(cx: &Cx, reference: &str) -> Result<Option<Image>, Error> {
+    let Some((host, _)) = reference.split_once('/') else { return Ok(None) };
+    let sight = cx.sight().await?;
+    let directory = sight.directory();
+    let mut places = Vec::new();
+    for registry in directory.registries.iter().filter(|registry| registry.host == host) {
+        let owner = registry.workspace_id.and_then(|id| directory.workspaces.find(id));
+        for space in directory.spaces_of(registry.id).iter().filter(|space| !space.missing && sight.sees_space(space)) {
+            if let Some(repository) = reference.strip_prefix(&reference_prefix(registry, space)) {
+                let via = match (owner, space.visibility) {
+                    (Some(_), _) => Availability::WorkspaceRegistry,
+                    (None, Visibility::Public) => Availability::Public,
+                    (None, Visibility::Private) => Availability::Bound,
+                };
+                places.push(((via, owner.map(|owner| &owner.name)), registry, space, repository));
+            }
+        }
+    }
+    // Stable: what is equal otherwise stays in the order of the registries' names, as in a selector.
+    places.sort_by_key(|(rank, ..)| *rank);
+    let mut blind = None;
+    for (_, registry, space, repository) in places {
+        match images_of(cx, registry, space).await {
+            Ok(snapshot) => {
+                if let Some(index) = snapshot.get(repository) {
+                    return Ok(Some(Image::new(registry.clone(), space.clone(), snapshot, index)));
+                }
+            }
+            Err(error) => blind = blind.or(Some(error)),
+        }
+    }
+    blind.map_or(Ok(None), Err)
 }
 
 async fn images_of(cx: &Cx, registry: &Registry, space: &Space) -> Result<Arc<Snapshot>, Error> {
