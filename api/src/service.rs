@@ -16,6 +16,7 @@ mod error;
 pub mod image;
 pub mod name;
 pub mod namespace;
+pub mod overview;
 mod present;
 pub mod registry;
 pub mod selector;
@@ -36,7 +37,7 @@ use self::present::Present;
 use tokio_util::task::TaskTracker;
 
 use crate::mirror::Mirror;
-pub use crate::mirror::{Binding, Directory, Index, Namespace, Registry, Space, Workspace};
+pub use crate::mirror::{Binding, Directory, Index, Namespace, Registry, Space, Workspace, reference_prefix};
 use crate::storage::Storage;
 use crate::sync::Sync;
 use crate::upstream::Upstream;

@@ -1,6 +1,8 @@
 //! Registries: integrating them, and who sees what of them.
 
 mod address;
+mod health;
+mod overview;
 mod refusal;
 mod removal;
 mod sight;

@@ -1,12 +1,14 @@
 //! Registries.
 
 mod mutation;
+mod overview;
 
 use ::entity::{registry as row, registry_sync};
 use async_graphql::{Context, Enum, ID, InputObject, InputType, Object, SimpleObject, Value};
 use uuid::Uuid;
 
 pub(super) use self::mutation::RegistryMutation;
+use self::overview::RegistryOverview;
 use super::ContextExt;
 use super::error::Result;
 use super::id::{self, NodeId};
@@ -190,6 +192,17 @@ impl Registry {
             Ok(turn) => turn.map(|turn| Ok(RegistrySync::from(turn))),
             Err(error) => Some(Err(error.into())),
         }
+    }
+
+    /// What it holds, who uses it, and the first steps with it. Null unless you may read its settings.
+    async fn overview(&self, ctx: &Context<'_>) -> Option<Result<RegistryOverview>> {
+        match self.shows_settings(ctx).await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(Err(error.into())),
+        }
+        let overview = service::overview::overview(ctx.cx(), &self.0).await;
+        Some(overview.map(|overview| RegistryOverview { registry: self.0.clone(), overview }).map_err(Into::into))
     }
 
     /// Its spaces that you may see.

@@ -327,7 +327,7 @@ fn current_for(cx: &Cx) -> TimeDelta {
 }
 
 /// As of when the images kept of a space are known to be true.
-fn as_of(space: &Space, turn: Option<&registry_sync::Model>) -> Option<DateTime<Utc>> {
+pub(super) fn as_of(space: &Space, turn: Option<&registry_sync::Model>) -> Option<DateTime<Utc>> {
     let confirmed = turn.and_then(|turn| turn.confirmed_at).filter(|_| space.images_failure.is_none());
     space.images_as_of.max(confirmed)
 }
@@ -356,7 +356,7 @@ pub(super) fn told(sight: &Sight, registry: &Registry, failure: &upstream::Error
 }
 
 /// Those who may not read the registry's settings learn no address and no word of its own.
-fn in_words(sight: &Sight, registry: &Registry, failure: Failure, text: Option<&str>) -> String {
+pub(super) fn in_words(sight: &Sight, registry: &Registry, failure: Failure, text: Option<&str>) -> String {
     if let Some(text) = text.filter(|_| sight.view_of(registry) == RegistryView::Settings) {
         return text.to_owned();
     }

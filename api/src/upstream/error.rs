@@ -126,9 +126,9 @@ impl Error {
     pub fn cause(&self) -> String {
         match self {
             Self::Unreachable { kind, .. } => kind.cause().to_owned(),
-            Self::Timeout => "the registry did not answer in time".to_owned(),
+            Self::Timeout => "the registry did not answer in time: look whether it is overloaded".to_owned(),
             Self::Blocked { host } => {
-                format!("{host} is in a network that registries may not be in")
+                format!("{host} is in a network that registries may not be in: whoever operates Fairway can open it")
             }
             Self::Unauthorized => "the registry refuses the account: check username and password".to_owned(),
             Self::Forbidden { message } if message.is_empty() => {
@@ -140,7 +140,7 @@ impl Error {
             Self::NotFound => "the registry does not know it".to_owned(),
             Self::Conflict { message } if message.is_empty() => "the registry reports a conflict".to_owned(),
             Self::Conflict { message } => format!("the registry reports a conflict: {message}"),
-            Self::ReadOnly => "the registry is in read-only mode".to_owned(),
+            Self::ReadOnly => "the registry is in read-only mode: its administrator can end that".to_owned(),
             Self::Rejected { status, message, .. } if message.is_empty() => {
                 format!("the registry refused the request with status {status}")
             }
@@ -150,16 +150,20 @@ impl Error {
             Self::Unavailable { status: 401, .. } => {
                 "the registry cannot check the account at the moment, as when its database is down".to_owned()
             }
-            Self::Unavailable { status: 429, .. } => "the registry asks for fewer requests (status 429)".to_owned(),
-            Self::Unavailable { status, .. } => {
-                format!("the registry is unavailable (status {status})")
+            Self::Unavailable { status: 429, .. } => {
+                "the registry asks for fewer requests (status 429): raise its limit for Fairway's account".to_owned()
             }
-            Self::NotTheProduct { found } => format!("the address leads to {found}"),
+            Self::Unavailable { status, .. } => {
+                format!("the registry is unavailable (status {status}): look at its logs, and at the proxy before it")
+            }
+            Self::NotTheProduct { found } => format!("the address leads to {found}: check it"),
             Self::UnsupportedVersion { version } => {
-                format!("Harbor {version} is not supported: the oldest that is, is 2.4")
+                format!("Harbor {version} is not supported, the oldest that is, is 2.4: upgrade it")
             }
             Self::Unsupported { what } => what.clone(),
-            Self::Malformed { what } => format!("the registry sent what cannot be read: {what}"),
+            Self::Malformed { what } => {
+                format!("the registry sent what cannot be read, {what}: look for a proxy that changes its answers")
+            }
             Self::Changed { what } => format!("{what} changed while it was read: try again"),
             Self::TooLarge => "the registry sent more than Fairway reads".to_owned(),
             Self::Unusable { what } => what.clone(),

@@ -168,6 +168,17 @@ impl Registry {
         }
     }
 
+    /// Bytes that all artifacts of all spaces take; nothing where the registry does not tell this account.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn get_storage_used(&self) -> Result<Option<i64>, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.get_storage_used().await,
+            Client::Distribution(_) => Ok(None),
+        }
+    }
+
     /// All images of a space, by repository.
     ///
     /// # Errors

@@ -28,6 +28,13 @@ impl SimulatedHarbor {
         new.clone_into(&mut found.password);
     }
 
+    /// Takes an administrator's rights away; name and password stay.
+    pub fn demote(&self, user: &str) {
+        let mut state = self.shared().lock();
+        let found = state.users.values_mut().find(|found| found.name == user);
+        found.unwrap_or_else(|| panic!("no user {user}")).is_sysadmin = false;
+    }
+
     /// Returns the full name to log in with, and the secret.
     pub fn create_robot(&self, spec: RobotSpec) -> (String, String) {
         let mut state = self.shared().lock();

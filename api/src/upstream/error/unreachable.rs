@@ -33,15 +33,17 @@ impl UnreachableKind {
             Self::Dns => "the host name has no address: check its spelling and the DNS",
             Self::Refused => "nothing listens at the address: check host and port",
             Self::Timeout => "the host does not answer: check the address and the firewalls on the way",
-            Self::Reset => "the connection broke before the reply was complete",
+            Self::Reset => "the connection broke before the reply was complete: look at the proxies on the way",
             Self::UnknownAuthority => {
                 "the certificate is signed by an authority that Fairway does not know: give its PEM in tls.caCertificate"
             }
-            Self::Expired => "the certificate of the registry has expired",
+            Self::Expired => "the certificate of the registry has expired: renew it",
             Self::NotYetValid => "the certificate of the registry is not valid yet: check the clocks",
-            Self::WrongName => "the certificate of the registry is for another host name",
+            Self::WrongName => {
+                "the certificate of the registry is for another host name: give the address by a name that it has"
+            }
             Self::Tls => "TLS failed: the port may not speak TLS, or has no version in common with Fairway",
-            Self::Other => "the network does not lead to the registry",
+            Self::Other => "the network does not lead to the registry: check routes and firewalls",
         }
     }
 

@@ -85,6 +85,15 @@ fn is_public(public: Option<&Value>) -> bool {
     }
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Statistics {
+    private_project_count: i64,
+    public_project_count: i64,
+    total_project_count: i64,
+    total_storage_consumption: Option<i64>,
+}
+
 impl Harbor {
     pub(in crate::upstream) async fn list_spaces(&self) -> Result<Vec<Space>, Error> {
         let projects: Vec<Project> = self
@@ -187,6 +196,13 @@ impl Harbor {
         let storage = |amounts: &Option<Amounts>| amounts.as_ref().map(|amounts| amounts.storage);
         // Harbor writes -1 for no limit.
         Ok(Quota { used: storage(&quota.used), limit: storage(&quota.hard).filter(|limit| *limit >= 0) })
+    }
+
+    /// To all but system administrators Harbor says zero, of the projects as well.
+    pub(in crate::upstream) async fn get_storage_used(&self) -> Result<Option<i64>, Error> {
+        let found: Statistics = self.read(self.call(Method::GET, "/statistics")?).await?;
+        let is_whole = found.total_project_count >= found.private_project_count + found.public_project_count;
+        Ok(found.total_storage_consumption.filter(|_| is_whole))
     }
 
     pub(in crate::upstream) async fn delete_space(&self, space: &SpaceKey) -> Result<(), Error> {
