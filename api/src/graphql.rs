@@ -10,6 +10,7 @@ mod artifact;
 mod available_image;
 mod binding;
 mod error;
+mod explanation;
 mod federation;
 mod id;
 mod image;
@@ -49,6 +50,7 @@ pub struct Query(
     namespace::NamespaceQuery,
     available_image::AvailableImageQuery,
     federation::EntityQuery,
+    explanation::ExplanationQuery,
 );
 
 /// Acts. Each is done wholly or not at all, and is true for the next query, whoever asks.

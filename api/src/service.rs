@@ -13,6 +13,7 @@ mod audit;
 pub mod binding;
 mod cx;
 mod error;
+pub mod explanation;
 pub mod image;
 pub mod name;
 pub mod namespace;

@@ -5,6 +5,7 @@ mod auth;
 mod binding;
 mod demo;
 mod docker;
+mod explanation;
 mod federation;
 mod hang_up;
 mod harness;
