@@ -21,6 +21,7 @@ mod namespace;
 mod node;
 mod page;
 mod plain;
+mod preview;
 mod registry;
 mod scalar;
 mod space;
@@ -51,6 +52,7 @@ pub struct Query(
     available_image::AvailableImageQuery,
     federation::EntityQuery,
     explanation::ExplanationQuery,
+    preview::PreviewQuery,
 );
 
 /// Acts. Each is done wholly or not at all, and is true for the next query, whoever asks.

@@ -19,6 +19,7 @@ pub mod name;
 pub mod namespace;
 pub mod overview;
 mod present;
+pub mod preview;
 pub mod registry;
 pub mod selector;
 pub mod space;

@@ -21,6 +21,7 @@ mod namespace;
 mod node;
 mod plain;
 mod policy;
+mod preview;
 mod random;
 mod recordings;
 mod registry;

@@ -27,6 +27,8 @@ pub enum Action {
     UnbindNamespace,
     /// Take a namespace from another workspace.
     MoveNamespace,
+    /// See what binding, unbinding, opening or closing spaces would change for all namespaces.
+    PreviewAccess,
     /// Selector, image details and explanations beyond the PUBLIC part.
     ReadSelector,
 }
@@ -72,7 +74,7 @@ enum Who {
 
 /// Action, who may at PLATFORM scope, who may in a workspace.
 #[rustfmt::skip]
-const TABLE: [(Action, Who, Who); 15] = [
+const TABLE: [(Action, Who, Who); 16] = [
     (Action::ReadRegistrySettings, Who::Admin,     Who::Member),
     (Action::IntegrateRegistry,    Who::Admin,     Who::WorkspaceAdmin),
     (Action::UpdateRegistry,       Who::Admin,     Who::WorkspaceAdmin),
@@ -88,6 +90,7 @@ const TABLE: [(Action, Who, Who); 15] = [
     (Action::BindNamespace,        Who::Admin,     Who::WorkspaceAdmin),
     (Action::UnbindNamespace,      Who::Admin,     Who::WorkspaceAdmin),
     (Action::MoveNamespace,        Who::Admin,     Who::Admin),
+    (Action::PreviewAccess,        Who::Admin,     Who::Admin),
     // At PLATFORM scope: a namespace without a workspace, whose selector is the PUBLIC part.
     (Action::ReadSelector,         Who::Everybody, Who::Member),
 ];
@@ -128,7 +131,8 @@ mod tests {
             Action::BindNamespace => 11,
             Action::UnbindNamespace => 12,
             Action::MoveNamespace => 13,
-            Action::ReadSelector => 14,
+            Action::PreviewAccess => 14,
+            Action::ReadSelector => 15,
         }
     }
 
@@ -182,6 +186,7 @@ mod tests {
         BindNamespace              yes|yes       -|yes         -|-         -|-         -|-         -|-
         UnbindNamespace            yes|yes       -|yes         -|-         -|-         -|-         -|-
         MoveNamespace              yes|yes         -|-         -|-         -|-         -|-         -|-
+        PreviewAccess              yes|yes         -|-         -|-         -|-         -|-         -|-
         ReadSelector               yes|yes     yes|yes     yes|yes     yes|yes       yes|-       yes|-
         ");
     }

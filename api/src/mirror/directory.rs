@@ -1,6 +1,6 @@
 //! One consistent view of all that is stored.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ::entity::registry::Kind;
@@ -8,7 +8,7 @@ use ::entity::{namespace, registry, space, space_binding, workspace};
 use uuid::Uuid;
 
 use super::index::Index;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Snapshot};
 use crate::storage::Epoch;
 
 pub type Registry = Arc<registry::Model>;
@@ -77,6 +77,29 @@ impl Directory {
             namespace_by_key,
             open_spaces,
         }
+    }
+
+    /// This directory as it would be with `spaces` in the place of those of their ids, with these bindings besides and
+    /// without those that are `unbound`, and with these images. Nothing of it is kept.
+    pub fn supposing(
+        &self,
+        spaces: Vec<space::Model>,
+        bindings: Vec<space_binding::Model>,
+        unbound: &HashSet<Uuid>,
+        images: Vec<(Uuid, Arc<Snapshot>)>,
+    ) -> Self {
+        let tables = Tables {
+            registries: self.registries.clone(),
+            spaces: match spaces.is_empty() {
+                true => self.spaces.clone(),
+                false => Arc::new(self.spaces.advanced(spaces, &HashSet::new())),
+            },
+            workspaces: self.workspaces.clone(),
+            namespaces: self.namespaces.clone(),
+            bindings: Arc::new(self.bindings.advanced(bindings, unbound)),
+        };
+        let images = images.into_iter().map(|(space, snapshot)| (space, Some(snapshot)));
+        Self::new(self.epoch, tables, self.catalog.with(images), Some(self))
     }
 
     pub fn spaces_of(&self, registry: Uuid) -> &[Space] {

@@ -63,6 +63,10 @@ impl Sight {
         &self.present.directory
     }
 
+    pub(super) fn present(&self) -> &Arc<Present> {
+        &self.present
+    }
+
     /// The viewer's own role, whether or not they are an Admin as well.
     pub fn role(&self, workspace: Uuid) -> Option<Role> {
         self.roles.get(&workspace).copied()

@@ -92,6 +92,11 @@ impl Visible {
         self.public.reach.iter().chain(&self.own)
     }
 
+    /// What is not everybody's.
+    pub(super) fn own(&self) -> &[Reach] {
+        &self.own
+    }
+
     /// How many images there are, without search and filter.
     pub(super) fn counts(&self) -> &Counts {
         self.counts.get_or_init(|| self.images.count(None, None))
