@@ -11,6 +11,8 @@ mod scene;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+mod permission;
+
 use serde_json::{Value, json};
 use tests::gateway::Reply;
 
