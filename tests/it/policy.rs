@@ -5,13 +5,12 @@
 //! what stands in the file, no answer may name what is another tenant's, and what is hidden reads like what never was.
 
 mod graph;
+mod permission;
 mod rows;
 mod scene;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-
-mod permission;
 
 use serde_json::{Value, json};
 use tests::gateway::Reply;

@@ -6,7 +6,19 @@ use tests::{
     gateway::{Client, World},
 };
 
-use super::viewers;
+/// The kinds of viewers of that world.
+fn viewers(world: &World) -> [(&'static str, Client); 7] {
+    let gateway = &world.gateway;
+    [
+        ("admin", gateway.as_admin()),
+        ("pay admin", gateway.as_member("payments", "admin")),
+        ("pay editor", gateway.as_member("payments", "editor")),
+        ("pay viewer", gateway.as_member("payments", "viewer")),
+        ("shop admin", gateway.as_member("shop", "admin")),
+        ("shop viewer", gateway.as_member("shop", "viewer")),
+        ("outsider", gateway.as_outsider()),
+    ]
+}
 
 /// Whether the viewer may: it was done, or refused for another reason than who asks, and for what kind of thing.
 async fn may(viewer: &Client, mutation: &str, input: Value) -> bool {

@@ -18,6 +18,10 @@ pub(super) const SUBJECTS: &[(&str, &str, &str)] = &[
     ("RegistryTls", "of the workspace's", "{ at: node(id: \"<registry>\") { ... on Registry { tls { @ } } } }"),
     ("RegistryPermissions", "of the platform's", "{ at: node(id: \"<main>\") { ... on Registry { viewerCan { @ } } } }"),
     ("RegistryPermissions", "of the workspace's", "{ at: node(id: \"<registry>\") { ... on Registry { viewerCan { @ } } } }"),
+    ("RegistryOverview", "of the platform's", "{ at: node(id: \"<main>\") { ... on Registry { overview { @ } } } }"),
+    ("RegistryOverview", "of the workspace's", "{ at: node(id: \"<registry>\") { ... on Registry { overview { @ } } } }"),
+    ("QuickStartStep", "of the platform's", "{ at: node(id: \"<main>\") { ... on Registry { overview { quickStart { @ } } } } }"),
+    ("QuickStartStep", "of the workspace's", "{ at: node(id: \"<registry>\") { ... on Registry { overview { quickStart { @ } } } } }"),
     ("RegistryConnection", "all", "{ registries { @ } }"),
     ("RegistryConnection", "of the workspace", "{ at: node(id: \"<workspace>\") { ... on Workspace { registries { @ } } } }"),
     ("RegistryEdge", "all", "{ registries { edges { @ } } }"),
@@ -70,6 +74,14 @@ pub(super) const SUBJECTS: &[(&str, &str, &str)] = &[
     ("AvailableImageEdge", "the workspace's namespace", "{ availableImages(namespace: { name: \"teal-prod\" }) { edges { @ } } }"),
     ("ImageSource", "the workspace's namespace", "{ availableImages(namespace: { name: \"teal-prod\" }) { sources { @ } } }"),
     ("PageInfo", "the workspace's namespace", "{ availableImages(namespace: { name: \"teal-prod\" }) { pageInfo { @ } } }"),
+
+    ("ImageAccessExplanation", "a bound image", "{ at: explainImageAccess(namespace: { name: \"teal-prod\" }, reference: \"<host>/teal-app/teal-api\") { @ } }"),
+    ("ImageAccessExplanation", "a bound image, elsewhere", "{ at: explainImageAccess(namespace: { name: \"stray\" }, reference: \"<host>/teal-app/teal-api\") { @ } }"),
+    ("AccessCheck", "a bound image, elsewhere", "{ explainImageAccess(namespace: { name: \"stray\" }, reference: \"<host>/teal-app/teal-api\") { checks { @ } } }"),
+    ("Remedy", "a bound image, elsewhere", "{ explainImageAccess(namespace: { name: \"stray\" }, reference: \"<host>/teal-app/teal-api\") { checks { at: remedy { @ } } } }"),
+    ("SpaceAccessPreview", "of nobody's", "{ previewSpaceAccess(input: { spaceIds: [\"<vault>\"], bindWorkspaceIds: [\"<workspace>\"] }) { @ } }"),
+    ("NamespaceAccessChange", "of nobody's", "{ previewSpaceAccess(input: { spaceIds: [\"<vault>\"], bindWorkspaceIds: [\"<workspace>\"] }) { gains { @ } } }"),
+    ("AccessDelta", "of nobody's", "{ previewSpaceAccess(input: { spaceIds: [\"<vault>\"], bindWorkspaceIds: [\"<workspace>\"] }) { everyNamespace { @ } } }"),
 ];
 
 /// Root field, what about, and the question; what is called `it` is looked at.
@@ -123,6 +135,11 @@ pub(super) const CALLS: &[(&str, &str, &str)] = &[
     ("availableImage", "public", "{ it: availableImage(namespace: { name: \"stray\" }, reference: \"<host>/library/nginx:1.0\") { via } }"),
     ("availableImage", "bound", "{ it: availableImage(namespace: { name: \"teal-prod\" }, reference: \"<host>/teal-app/teal-api\") { via } }"),
     ("availableImage", "bound, elsewhere", "{ it: availableImage(namespace: { name: \"stray\" }, reference: \"<host>/teal-app/teal-api\") { via } }"),
+    ("explainImageAccess", "public", "{ it: explainImageAccess(namespace: { name: \"stray\" }, reference: \"<host>/library/nginx\") { available } }"),
+    ("explainImageAccess", "bound", "{ it: explainImageAccess(namespace: { name: \"teal-prod\" }, reference: \"<host>/teal-app/teal-api\") { available } }"),
+    ("explainImageAccess", "of nobody", "{ it: explainImageAccess(namespace: { name: \"teal-prod\" }, reference: \"<host>/slate-vault/slate-keys\") { available } }"),
+    ("previewSpaceAccess", "of nobody", "{ it: previewSpaceAccess(input: { spaceIds: [\"<vault>\"], public: true }) { __typename } }"),
+    ("previewSpaceAccess", "bound", "{ it: previewSpaceAccess(input: { spaceIds: [\"<app>\"], unbindWorkspaceIds: [\"<workspace>\"] }) { __typename } }"),
 ];
 
 /// Fields of payloads: what an act has done, told to whoever may do it.
