@@ -7,6 +7,7 @@
 //! parent. No schema extension is registered: one alone makes lists half as fast.
 
 mod artifact;
+mod audit_event;
 mod available_image;
 mod binding;
 mod error;
@@ -36,6 +37,7 @@ use bytes::Bytes;
 pub use self::id::{registry_key, webhook_path};
 use self::loader::Loaders;
 use crate::auth::Viewer;
+use crate::service::audit::{self, Act, Attempt};
 use crate::service::{Cx, Service};
 
 pub use crate::service::{Place, Question};
@@ -53,6 +55,7 @@ pub struct Query(
     federation::EntityQuery,
     explanation::ExplanationQuery,
     preview::PreviewQuery,
+    audit_event::AuditEventQuery,
 );
 
 /// Acts. Each is done wholly or not at all, and is true for the next query, whoever asks.
@@ -168,6 +171,21 @@ impl<'a> ContextExt<'a> for Context<'a> {
     fn loaders(&self) -> &'a Loaders {
         self.data_unchecked::<Loaders>()
     }
+}
+
+/// What every mutation is run by: to its end, and not without leaving its events in the audit trail. What is wrong with
+/// the input is found out within.
+async fn perform<T, F>(
+    ctx: &Context<'_>,
+    attempt: Attempt,
+    run: impl FnOnce(Act) -> F + Send + 'static,
+) -> error::Result<T>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, crate::service::Error>> + Send + 'static,
+{
+    let cx = ctx.data_unchecked::<Arc<Cx>>().clone();
+    Ok(audit::perform(cx, attempt, run).await?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The rules R1 to R8: what may be asked, what may be done, and that it is done wholly or not at all.
 //!
-//! One file for each noun, each function with [`Cx`] first. Knows no GraphQL and no HTTP.
+//! One file for each noun, each function with [`Cx`] first, or for a mutation the [`audit::Act`] that it is part of, which
+//! leaves its events however it ends. Knows no GraphQL and no HTTP.
 //!
 //! A mutation reads the present, decides whether the viewer sees the thing (else `NotFound`) and may change it
 //! (else `Forbidden`), talks to the registry where it must, and then commits one write, in which it checks again
@@ -9,7 +10,7 @@
 mod access;
 mod answers;
 mod attempts;
-mod audit;
+pub mod audit;
 pub mod binding;
 mod cx;
 mod error;
@@ -58,7 +59,7 @@ pub struct Service {
     answers: Arc<Answers>,
     /// Who tried connections lately.
     attempts: Arc<Attempts>,
-    /// Acts that reach a registry, each in a task of its own.
+    /// Acts under way, each in a task of its own.
     acts: TaskTracker,
     /// How long a request waits for registries that do not answer.
     deadline: Duration,
@@ -87,12 +88,12 @@ impl Service {
     pub async fn finish(&self, patience: Duration) {
         self.acts.close();
         if tokio::time::timeout(patience, self.acts.wait()).await.is_err() {
-            tracing::warn!(acts = self.acts.len(), "Acts on registries did not end in time and were broken off");
+            tracing::warn!(acts = self.acts.len(), "Acts did not end in time and were broken off");
         }
     }
 
-    /// Runs an act that reaches a registry to its end, whatever becomes of the request that asked for it: a client
-    /// that hangs up ends the wait, not the act.
+    /// Runs an act to its end, whatever becomes of the request that asked for it: a client that hangs up ends the wait,
+    /// not the act.
     async fn to_the_end<T: Send + 'static>(
         &self,
         act: impl Future<Output = Result<T, Error>> + Send + 'static,

@@ -231,6 +231,12 @@ impl Storage {
         }
     }
 
+    /// A transaction for rows that no process keeps in memory: it raises no epoch, and waits for no other writer but on
+    /// SQLite, which has one at a time.
+    pub async fn write_aside(&self) -> Result<DatabaseTransaction, DbErr> {
+        self.begin().await
+    }
+
     async fn try_write(&self, raises: Raises) -> Result<Write, DbErr> {
         let tx = self.begin().await?;
         let column = match raises {

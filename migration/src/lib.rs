@@ -8,12 +8,17 @@ pub use sea_orm_migration::prelude::*;
 mod column;
 mod m20261121_000001_create_tables;
 mod m20261121_000002_keep_catalog;
+mod m20261121_000003_index_audit;
 
 pub struct Migrator;
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261121_000001_create_tables::Migration), Box::new(m20261121_000002_keep_catalog::Migration)]
+        vec![
+            Box::new(m20261121_000001_create_tables::Migration),
+            Box::new(m20261121_000002_keep_catalog::Migration),
+            Box::new(m20261121_000003_index_audit::Migration),
+        ]
     }
 }

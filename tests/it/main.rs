@@ -1,6 +1,7 @@
 //! The black-box tests: one file for each noun of the graph, all of them through HTTP.
 //! `harbor` and `recordings` hold the simulated Harbor to what a real one did.
 
+mod audit;
 mod auth;
 mod binding;
 mod demo;

@@ -31,6 +31,8 @@ pub enum Action {
     PreviewAccess,
     /// Selector, image details and explanations beyond the PUBLIC part.
     ReadSelector,
+    /// Events of the audit trail.
+    ReadAudit,
 }
 
 /// Where it is done: with what belongs to the whole platform, or to the one workspace of this name.
@@ -74,7 +76,7 @@ enum Who {
 
 /// Action, who may at PLATFORM scope, who may in a workspace.
 #[rustfmt::skip]
-const TABLE: [(Action, Who, Who); 16] = [
+const TABLE: [(Action, Who, Who); 17] = [
     (Action::ReadRegistrySettings, Who::Admin,     Who::Member),
     (Action::IntegrateRegistry,    Who::Admin,     Who::WorkspaceAdmin),
     (Action::UpdateRegistry,       Who::Admin,     Who::WorkspaceAdmin),
@@ -93,6 +95,7 @@ const TABLE: [(Action, Who, Who); 16] = [
     (Action::PreviewAccess,        Who::Admin,     Who::Admin),
     // At PLATFORM scope: a namespace without a workspace, whose selector is the PUBLIC part.
     (Action::ReadSelector,         Who::Everybody, Who::Member),
+    (Action::ReadAudit,            Who::Admin,     Who::WorkspaceAdmin),
 ];
 
 #[cfg(test)]
@@ -133,6 +136,7 @@ mod tests {
             Action::MoveNamespace => 13,
             Action::PreviewAccess => 14,
             Action::ReadSelector => 15,
+            Action::ReadAudit => 16,
         }
     }
 
@@ -188,6 +192,7 @@ mod tests {
         MoveNamespace              yes|yes         -|-         -|-         -|-         -|-         -|-
         PreviewAccess              yes|yes         -|-         -|-         -|-         -|-         -|-
         ReadSelector               yes|yes     yes|yes     yes|yes     yes|yes       yes|-       yes|-
+        ReadAudit                  yes|yes       -|yes         -|-         -|-         -|-         -|-
         ");
     }
 }

@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, ID, InputObject, Object, ScalarType, SimpleObject, Value};
 
-use super::ContextExt;
 use super::error::Result;
 use super::id::{self, NodeId};
 use super::page::{Connection, Ordered, cut};
@@ -10,6 +9,8 @@ use super::plain::{self, Lean, Plain};
 use super::scalar::{DateTime, int};
 use super::space::Space;
 use super::workspace::Workspace;
+use super::{ContextExt, perform};
+use crate::service::audit::Attempt;
 use crate::service::selector::Window;
 use crate::service::{self, Error, binding};
 
@@ -136,9 +137,15 @@ impl BindingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The spaces and the workspaces.")] input: BindSpacesInput,
     ) -> Result<BindSpacesPayload> {
-        let spaces = id::all(&input.space_ids, "spaceIds", id::space)?;
-        let workspaces = id::all(&input.workspace_ids, "workspaceIds", id::workspace)?;
-        let bound = binding::bind(ctx.cx(), spaces, workspaces).await?;
+        let attempt = Attempt::to("bindSpaces")
+            .on(input.space_ids.iter().map(id::named))
+            .with(input.workspace_ids.iter().map(id::named));
+        let bound = perform(ctx, attempt, move |cx| async move {
+            let spaces = id::all(&input.space_ids, "spaceIds", id::space)?;
+            let workspaces = id::all(&input.workspace_ids, "workspaceIds", id::workspace)?;
+            binding::bind(&cx, spaces, workspaces).await
+        })
+        .await?;
         Ok(BindSpacesPayload {
             bindings: bound.bindings.into_iter().map(SpaceBinding).collect(),
             created: int(bound.created),
@@ -152,9 +159,15 @@ impl BindingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The spaces and the workspaces.")] input: UnbindSpacesInput,
     ) -> Result<UnbindSpacesPayload> {
-        let spaces = id::all(&input.space_ids, "spaceIds", id::space)?;
-        let workspaces = id::all(&input.workspace_ids, "workspaceIds", id::workspace)?;
-        let (removed, spaces) = binding::unbind(ctx.cx(), spaces, workspaces).await?;
+        let attempt = Attempt::to("unbindSpaces")
+            .on(input.space_ids.iter().map(id::named))
+            .with(input.workspace_ids.iter().map(id::named));
+        let (removed, spaces) = perform(ctx, attempt, move |cx| async move {
+            let spaces = id::all(&input.space_ids, "spaceIds", id::space)?;
+            let workspaces = id::all(&input.workspace_ids, "workspaceIds", id::workspace)?;
+            binding::unbind(&cx, spaces, workspaces).await
+        })
+        .await?;
         Ok(UnbindSpacesPayload { removed: int(removed), spaces: spaces.into_iter().map(Space).collect() })
     }
 
@@ -164,9 +177,17 @@ impl BindingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The space and the workspaces.")] input: SetSpaceWorkspacesInput,
     ) -> Result<SetSpaceWorkspacesPayload> {
-        let space = id::space(&input.space_id, "spaceId")?;
-        let workspaces = id::all(&input.workspace_ids, "workspaceIds", id::workspace)?;
-        let reset = binding::set_workspaces(ctx.cx(), space, workspaces).await?;
+        // Concerns the workspaces that it is bound to as well: they may lose it.
+        let attempt = Attempt::to("setSpaceWorkspaces")
+            .on([id::named(&input.space_id)])
+            .with([id::named(&input.space_id)])
+            .with(input.workspace_ids.iter().map(id::named));
+        let reset = perform(ctx, attempt, move |cx| async move {
+            let space = id::space(&input.space_id, "spaceId")?;
+            let workspaces = id::all(&input.workspace_ids, "workspaceIds", id::workspace)?;
+            binding::set_workspaces(&cx, space, workspaces).await
+        })
+        .await?;
         Ok(SetSpaceWorkspacesPayload {
             space: Space(reset.space),
             added: int(reset.added),

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::service::Error;
+use crate::service::audit::{Named, Target, Thing};
 
 /// What a global id names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub(super) enum NodeId {
     Workspace(Uuid),
     Namespace(Uuid),
     Image { space: Uuid, repository: String },
+    AuditEvent(Uuid),
 }
 
 impl NodeId {
@@ -35,6 +37,7 @@ impl NodeId {
             (b'b', []) => Some(Self::Binding(key)),
             (b'w', []) => Some(Self::Workspace(key)),
             (b'n', []) => Some(Self::Namespace(key)),
+            (b'a', []) => Some(Self::AuditEvent(key)),
             (b'i', [_, ..]) => Some(Self::Image { space: key, repository: String::from_utf8(rest.to_vec()).ok()? }),
             _ => None,
         }
@@ -47,6 +50,7 @@ impl NodeId {
             Self::Binding(key) => (b'b', key, ""),
             Self::Workspace(key) => (b'w', key, ""),
             Self::Namespace(key) => (b'n', key, ""),
+            Self::AuditEvent(key) => (b'a', key, ""),
             Self::Image { space, repository } => (b'i', space, repository.as_str()),
         };
         let mut bytes = vec![kind];
@@ -97,6 +101,42 @@ pub(super) fn workspace(id: &ID, field: &'static str) -> Result<Uuid, Error> {
     }
 }
 
+/// What an act was asked to be about, whether or not there is such a thing.
+pub(super) fn named(id: &ID) -> Named {
+    let thing = match NodeId::parse(id) {
+        Some(NodeId::Registry(key)) => Some(Thing::Registry(key)),
+        Some(NodeId::Space(key)) => Some(Thing::Space(key)),
+        Some(NodeId::Workspace(key)) => Some(Thing::Workspace(key)),
+        // No act is about these by their ids.
+        Some(NodeId::Namespace(_) | NodeId::Binding(_) | NodeId::Image { .. } | NodeId::AuditEvent(_)) | None => None,
+    };
+    Named::thing(thing, id)
+}
+
+impl From<Target> for NodeId {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Registry(key) => Self::Registry(key),
+            Target::Space(key) => Self::Space(key),
+            Target::Workspace(key) => Self::Workspace(key),
+            Target::Namespace(key) => Self::Namespace(key),
+        }
+    }
+}
+
+impl NodeId {
+    /// What events can be about.
+    pub(super) fn target(&self) -> Option<Target> {
+        match self {
+            Self::Registry(key) => Some(Target::Registry(*key)),
+            Self::Space(key) => Some(Target::Space(*key)),
+            Self::Workspace(key) => Some(Target::Workspace(*key)),
+            Self::Namespace(key) => Some(Target::Namespace(*key)),
+            Self::Binding(_) | Self::Image { .. } | Self::AuditEvent(_) => None,
+        }
+    }
+}
+
 /// All of them, or the first that is wrong.
 pub(super) fn all(
     ids: &[ID],
@@ -123,6 +163,7 @@ mod tests {
             NodeId::Binding(key),
             NodeId::Workspace(key),
             NodeId::Namespace(key),
+            NodeId::AuditEvent(key),
             NodeId::Image { space: key, repository: "team/app".into() },
         ] {
             assert_eq!(NodeId::parse(&id.encode()), Some(id));

@@ -2,13 +2,14 @@
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Value};
 
-use super::ContextExt;
 use super::available_image::{AvailableImageConnection, ImageFilter, ImageOrder, SelectorArgs, select};
 use super::error::Result;
 use super::id::{self, NodeId};
 use super::page::{Connection, Ordered, PageArgs, Slice, cut};
 use super::plain::{Lean, Plain};
 use super::workspace::Workspace;
+use super::{ContextExt, perform};
+use crate::service::audit::{Attempt, Named, Thing};
 use crate::service::selector::Window;
 use crate::service::{self, namespace};
 
@@ -84,6 +85,10 @@ pub(super) struct NamespaceKey {
 impl NamespaceKey {
     pub(super) fn parse(&self) -> std::result::Result<service::name::NamespaceKey, service::Error> {
         service::name::NamespaceKey::parse(&self.cluster, &self.name)
+    }
+
+    fn named(&self) -> Named {
+        Named::thing(self.parse().ok().map(Thing::Namespace), &format!("{}/{}", self.cluster, self.name))
     }
 }
 
@@ -194,9 +199,12 @@ impl NamespaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The namespaces and the workspace.")] input: BindNamespacesInput,
     ) -> Result<BindNamespacesPayload> {
-        let workspace = id::workspace(&input.workspace_id, "workspaceId")?;
-        let keys = parse_all(&input.namespaces)?;
-        let bound = namespace::bind(ctx.cx(), workspace, keys, input.to_move).await?;
+        let attempt = Attempt::to("bindNamespaces").on([id::named(&input.workspace_id)]);
+        let bound = perform(ctx, attempt, move |cx| async move {
+            let workspace = id::workspace(&input.workspace_id, "workspaceId")?;
+            namespace::bind(&cx, workspace, parse_all(&input.namespaces)?, input.to_move).await
+        })
+        .await?;
         Ok(BindNamespacesPayload { namespaces: bound.into_iter().map(Namespace).collect() })
     }
 
@@ -206,7 +214,10 @@ impl NamespaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The namespaces.")] input: UnbindNamespacesInput,
     ) -> Result<UnbindNamespacesPayload> {
-        let freed = namespace::unbind(ctx.cx(), parse_all(&input.namespaces)?).await?;
+        let attempt = Attempt::to("unbindNamespaces").on(input.namespaces.iter().map(NamespaceKey::named));
+        let freed =
+            perform(ctx, attempt, move |cx| async move { namespace::unbind(&cx, parse_all(&input.namespaces)?).await })
+                .await?;
         Ok(UnbindNamespacesPayload { namespaces: freed.into_iter().map(Namespace).collect() })
     }
 }

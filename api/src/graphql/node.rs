@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Interface, Object};
 
 use super::ContextExt;
+use super::audit_event::AuditEvent;
 use super::binding::SpaceBinding;
 use super::error::Result;
 use super::id::NodeId;
@@ -23,6 +24,7 @@ pub(super) enum Node {
     Workspace(Workspace),
     Namespace(Namespace),
     Image(Image),
+    AuditEvent(AuditEvent),
 }
 
 /// Ids in one `nodes` query.
@@ -39,7 +41,7 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "As some `id` field gave it.")] id: ID,
     ) -> Option<Result<Node>> {
-        find(ctx.cx(), &id).await.map_err(Into::into).transpose()
+        find(ctx.cx(), NodeId::parse(&id)?).await.map_err(Into::into).transpose()
     }
 
     /// The objects of these ids, in the same order and number; null for each that there is not, or that you may not
@@ -52,21 +54,26 @@ impl NodeQuery {
         if ids.len() > MAX_IDS {
             return Err(Error::invalid("ids", format!("at most {MAX_IDS} ids at a time")).into());
         }
-        let found = ids.iter().map(|id| async move { find(ctx.cx(), id).await.map_err(Into::into).transpose() });
+        let found = ids.iter().map(|id| async move {
+            let id = NodeId::parse(id)?;
+            find(ctx.cx(), id).await.map_err(Into::into).transpose()
+        });
         Ok(futures_util::future::join_all(found).await)
     }
 }
 
-async fn find(cx: &Cx, id: &ID) -> std::result::Result<Option<Node>, Error> {
-    Ok(match NodeId::parse(id) {
-        None => None,
-        Some(NodeId::Registry(id)) => service::registry::find(cx, id).await?.map(|found| Registry(found).into()),
-        Some(NodeId::Space(id)) => service::space::find(cx, id).await?.map(|found| Space(found).into()),
-        Some(NodeId::Binding(id)) => service::binding::find(cx, id).await?.map(|found| SpaceBinding(found).into()),
-        Some(NodeId::Workspace(id)) => service::workspace::find(cx, id).await?.map(|found| Workspace(found).into()),
-        Some(NodeId::Namespace(id)) => service::namespace::find(cx, id).await?.map(|found| Namespace(found).into()),
-        Some(NodeId::Image { space, repository }) => {
+/// Anything there is of this id that the viewer may see.
+pub(super) async fn find(cx: &Cx, id: NodeId) -> std::result::Result<Option<Node>, Error> {
+    Ok(match id {
+        NodeId::Registry(id) => service::registry::find(cx, id).await?.map(|found| Registry(found).into()),
+        NodeId::Space(id) => service::space::find(cx, id).await?.map(|found| Space(found).into()),
+        NodeId::Binding(id) => service::binding::find(cx, id).await?.map(|found| SpaceBinding(found).into()),
+        NodeId::Workspace(id) => service::workspace::find(cx, id).await?.map(|found| Workspace(found).into()),
+        NodeId::Namespace(id) => service::namespace::find(cx, id).await?.map(|found| Namespace(found).into()),
+        NodeId::Image { space, repository } => {
             service::image::find(cx, space, &repository).await?.map(|found| Image(found).into())
         }
+        // It alone is read from the database, which hardly anybody who comes here has to wait for.
+        NodeId::AuditEvent(id) => Box::pin(service::audit::find(cx, id)).await?.map(|found| AuditEvent(found).into()),
     })
 }

@@ -91,10 +91,7 @@ pub(super) fn cut<T, K: Serialize + DeserializeOwned + Send + Sync + 'static>(
     args: &Window,
 ) -> Result<Slice<T>, Error> {
     let total = rows.len();
-    let place =
-        |field, cursor: &Option<String>| cursor.as_ref().map(|text| decode(order.name, text, field)).transpose();
-    let after: Option<K> = place("after", &args.after)?;
-    let before: Option<K> = place("before", &args.before)?;
+    let (after, before): (Option<K>, Option<K>) = places(order.name, args)?;
     let compare = |row: &T, key: &K| (order.compare)(&(order.key)(row), key);
     let start = after.map_or(0, |key| rows.partition_point(|row| compare(row, &key) != Ordering::Greater));
     let end = before.map_or(total, |key| rows.partition_point(|row| compare(row, &key) == Ordering::Less)).max(start);
@@ -105,6 +102,12 @@ pub(super) fn cut<T, K: Serialize + DeserializeOwned + Send + Sync + 'static>(
     let rows: Vec<T> = rows.into_iter().skip(start).take(end - start).collect();
     let cursors = Arc::new(Keys { order: order.name.to_owned(), keys: rows.iter().map(order.key).collect() });
     Ok(Slice { rows, cursors, has_previous: start > 0, has_next: end < total, total })
+}
+
+/// Where `after` and `before` stand in the list of this name.
+pub(super) fn places<K: DeserializeOwned>(name: &str, args: &Window) -> Result<(Option<K>, Option<K>), Error> {
+    let place = |field, cursor: &Option<String>| cursor.as_ref().map(|text| decode(name, text, field)).transpose();
+    Ok((place("after", &args.after)?, place("before", &args.before)?))
 }
 
 /// The cursors of a page. Hardly anybody asks for more than the last one, so each is written when it is asked for.
@@ -259,6 +262,18 @@ pub(super) fn page_info(
 }
 
 impl<T> Slice<T> {
+    /// A page that was cut where its rows are kept.
+    pub(super) fn of<K: Serialize + Send + Sync + 'static>(
+        rows: Vec<T>,
+        name: &str,
+        key: impl Fn(&T) -> K,
+        (has_previous, has_next): (bool, bool),
+        total: usize,
+    ) -> Self {
+        let cursors = Arc::new(Keys { order: name.to_owned(), keys: rows.iter().map(key).collect() });
+        Self { rows, cursors, has_previous, has_next, total }
+    }
+
     pub(super) fn connect<N: Plain>(self, node: impl Fn(T) -> N) -> Lean<Connection<N>> {
         let nodes = self.rows.into_iter().map(node);
         Lean(Connection::new(nodes, &self.cursors, self.has_previous, self.has_next, self.total))

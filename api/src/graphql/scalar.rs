@@ -101,6 +101,22 @@ impl ScalarType for Long {
     }
 }
 
+#[derive(Clone, Debug)]
+pub(super) struct Json(pub(super) serde_json::Value);
+
+/// Any JSON value.
+#[Scalar(name = "JSON")]
+impl ScalarType for Json {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        value.into_json().map(Self).map_err(|_| InputValueError::custom("is not JSON"))
+    }
+
+    fn to_value(&self) -> Value {
+        // There is no JSON that a value of the graph cannot hold.
+        Value::from_json(self.0.clone()).unwrap_or_default()
+    }
+}
+
 /// A count as GraphQL's `Int` holds it; what is larger shows as the largest.
 pub(super) fn int(count: impl TryInto<i32>) -> i32 {
     count.try_into().unwrap_or(i32::MAX)

@@ -8,7 +8,6 @@ use async_graphql::{Context, Enum, ID, InputObject, InputType, Object, SimpleObj
 
 use uuid::Uuid;
 
-use super::ContextExt;
 use super::available_image::{ImageOrder, catalog_order, search_of};
 use super::binding::{SpaceBinding, connect_bindings};
 use super::error::Result;
@@ -19,7 +18,9 @@ use super::plain::{self, Lean, Plain};
 use super::registry::Registry;
 use super::scalar::{ByteCount, DateTime, int};
 use super::workspace::Workspace;
+use super::{ContextExt, perform};
 use crate::auth::policy::Action;
+use crate::service::audit::{Attempt, Named};
 use crate::service::selector::Window;
 use crate::service::{self, Error, space};
 
@@ -389,8 +390,12 @@ impl SpaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new space.")] input: CreateSpaceInput,
     ) -> Result<CreateSpacePayload> {
-        let registry = id::registry(&input.registry_id, "registryId")?;
-        let made = space::create(ctx.cx(), registry, &input.name, input.public).await?;
+        let attempt = Attempt::to("createSpace").on([Named::new(&input.name)]).with([id::named(&input.registry_id)]);
+        let made = perform(ctx, attempt, move |cx| async move {
+            let registry = id::registry(&input.registry_id, "registryId")?;
+            space::create(&cx, registry, &input.name, input.public).await
+        })
+        .await?;
         Ok(CreateSpacePayload { space: Space(made) })
     }
 
@@ -401,8 +406,12 @@ impl SpaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The space, and what it shall be.")] input: SetSpacePublicInput,
     ) -> Result<SetSpacePublicPayload> {
-        let key = id::space(&input.space_id, "spaceId")?;
-        Ok(SetSpacePublicPayload { space: Space(space::set_public(ctx.cx(), key, input.public).await?) })
+        let attempt = Attempt::to("setSpacePublic").on([id::named(&input.space_id)]);
+        let space = perform(ctx, attempt, move |cx| async move {
+            space::set_public(&cx, id::space(&input.space_id, "spaceId")?, input.public).await
+        })
+        .await?;
+        Ok(SetSpacePublicPayload { space: Space(space) })
     }
 
     /// Deletes an empty space from its registry, or forgets one that is missing there. Refused (CONFLICT) while it
@@ -412,8 +421,12 @@ impl SpaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The space to delete.")] input: DeleteSpaceInput,
     ) -> Result<DeleteSpacePayload> {
-        let key = id::space(&input.space_id, "spaceId")?;
-        let removed = space::delete(ctx.cx(), key, input.force).await?;
-        Ok(DeleteSpacePayload { deleted_id: input.space_id, removed_bindings: int(removed) })
+        let (deleted_id, force) = (input.space_id.clone(), input.force);
+        let attempt = Attempt::to("deleteSpace").on([id::named(&input.space_id)]);
+        let removed = perform(ctx, attempt, move |cx| async move {
+            space::delete(&cx, id::space(&input.space_id, "spaceId")?, force).await
+        })
+        .await?;
+        Ok(DeleteSpacePayload { deleted_id, removed_bindings: int(removed) })
     }
 }

@@ -19,6 +19,7 @@ fn fields_of_listed_types_are_light() {
         ("SpaceBinding", weight(binding::SpaceBinding::resolve_field)),
         ("Workspace", weight(workspace::Workspace::resolve_field)),
         ("Namespace", weight(namespace::Namespace::resolve_field)),
+        ("AuditEvent", weight(audit_event::AuditEvent::resolve_field)),
     ];
     assert!(weights.iter().all(|(_, bytes)| *bytes <= 1024), "{weights:?}");
 }

@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, ScalarType, SimpleObject, Value};
 
-use super::ContextExt;
 use super::binding::{SpaceBinding, connect_bindings};
 use super::error::Result;
 use super::id::{self, NodeId};
@@ -12,6 +11,8 @@ use super::plain::{self, Lean, Plain};
 use super::registry::{Registry, connect_registries};
 use super::scalar::{DateTime, int};
 use super::viewer::WorkspaceRole;
+use super::{ContextExt, perform};
+use crate::service::audit::{Attempt, Named};
 use crate::service::{self, workspace};
 
 pub(super) struct Workspace(pub(super) service::Workspace);
@@ -208,7 +209,11 @@ impl WorkspaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new workspace.")] input: CreateWorkspaceInput,
     ) -> Result<CreateWorkspacePayload> {
-        let made = workspace::create(ctx.cx(), &input.name, input.display_name.as_deref()).await?;
+        let attempt = Attempt::to("createWorkspace").on([Named::new(&input.name)]);
+        let made = perform(ctx, attempt, move |cx| async move {
+            workspace::create(&cx, &input.name, input.display_name.as_deref()).await
+        })
+        .await?;
         Ok(CreateWorkspacePayload { workspace: Workspace(made) })
     }
 
@@ -218,13 +223,17 @@ impl WorkspaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateWorkspaceInput,
     ) -> Result<UpdateWorkspacePayload> {
-        let key = id::workspace(&input.id, "id")?;
-        let display_name = match &input.display_name {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(name) => Some(Some(name.as_str())),
-        };
-        let updated = workspace::update(ctx.cx(), key, display_name).await?;
+        let attempt = Attempt::to("updateWorkspace").on([id::named(&input.id)]);
+        let updated = perform(ctx, attempt, move |cx| async move {
+            let key = id::workspace(&input.id, "id")?;
+            let display_name = match &input.display_name {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(name) => Some(Some(name.as_str())),
+            };
+            workspace::update(&cx, key, display_name).await
+        })
+        .await?;
         Ok(UpdateWorkspacePayload { workspace: Workspace(updated) })
     }
 
@@ -235,8 +244,12 @@ impl WorkspaceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The workspace to delete.")] input: DeleteWorkspaceInput,
     ) -> Result<DeleteWorkspacePayload> {
-        let key = id::workspace(&input.id, "id")?;
-        let removed = workspace::delete(ctx.cx(), key, input.force).await?;
-        Ok(DeleteWorkspacePayload { deleted_id: input.id, removed_bindings: int(removed) })
+        let (deleted_id, force) = (input.id.clone(), input.force);
+        let attempt = Attempt::to("deleteWorkspace").on([id::named(&input.id)]);
+        let removed = perform(ctx, attempt, move |cx| async move {
+            workspace::delete(&cx, id::workspace(&input.id, "id")?, force).await
+        })
+        .await?;
+        Ok(DeleteWorkspacePayload { deleted_id, removed_bindings: int(removed) })
     }
 }

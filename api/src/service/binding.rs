@@ -1,14 +1,14 @@
 //! Bindings: which spaces are opened to which workspaces. Each mutation is idempotent, and done wholly or not at all.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use ::entity::{space, space_binding, tombstone, workspace};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::{Condition, QuerySelect};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::audit::{self, Actor, Deed};
+use super::audit::{Act, Entry, Target, names};
 use super::name::MAX_PAIRS;
 use super::{Binding, Cx, Error, Sight, Space};
 use crate::auth::policy::{Action, Scope};
@@ -29,7 +29,7 @@ pub struct Bound {
 }
 
 /// Binds every given space to every given workspace.
-pub async fn bind(cx: &Cx, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> Result<Bound, Error> {
+pub async fn bind(cx: &Act, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> Result<Bound, Error> {
     let (space_ids, workspace_ids) = pairs(space_ids, workspace_ids)?;
     let sight = authorize(cx, &space_ids, &workspace_ids).await?;
     let wanted = product(&space_ids, &workspace_ids);
@@ -39,7 +39,7 @@ pub async fn bind(cx: &Cx, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> Re
     let standing = standing(&write, &space_ids, &workspace_ids).await?;
     let new: Vec<(Uuid, Uuid)> = wanted.iter().filter(|pair| !standing.contains(pair)).copied().collect();
     insert(cx, &write, &new).await?;
-    record(cx, &write, "bindSpaces", &sight, &space_ids, &new, "created").await?;
+    cx.record(&write, entries(cx, &sight, &workspace_ids, &new, &[])).await?;
     write.commit().await?;
 
     let sight = cx.fresh_sight().await?;
@@ -54,7 +54,7 @@ pub async fn bind(cx: &Cx, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> Re
 }
 
 /// Unbinds every given space from every given workspace; answers how many bindings went.
-pub async fn unbind(cx: &Cx, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> Result<(usize, Vec<Space>), Error> {
+pub async fn unbind(cx: &Act, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> Result<(usize, Vec<Space>), Error> {
     let (space_ids, workspace_ids) = pairs(space_ids, workspace_ids)?;
     let sight = authorize(cx, &space_ids, &workspace_ids).await?;
 
@@ -67,7 +67,7 @@ pub async fn unbind(cx: &Cx, space_ids: Vec<Uuid>, workspace_ids: Vec<Uuid>) -> 
             .add(space_binding::Column::WorkspaceId.is_in(workspace_ids.iter().copied())),
     )
     .await?;
-    record(cx, &write, "unbindSpaces", &sight, &space_ids, &gone, "removed").await?;
+    cx.record(&write, entries(cx, &sight, &workspace_ids, &[], &gone)).await?;
     write.commit().await?;
 
     let sight = cx.fresh_sight().await?;
@@ -82,7 +82,7 @@ pub struct Reset {
 }
 
 /// Makes the given workspaces the whole set that the space is bound to.
-pub async fn set_workspaces(cx: &Cx, space_id: Uuid, workspace_ids: Vec<Uuid>) -> Result<Reset, Error> {
+pub async fn set_workspaces(cx: &Act, space_id: Uuid, workspace_ids: Vec<Uuid>) -> Result<Reset, Error> {
     let (space_ids, workspace_ids) = pairs(vec![space_id], workspace_ids)?;
     let sight = authorize(cx, &space_ids, &workspace_ids).await.map_err(|error| match error {
         Error::NotFound { what: "registry space", .. } => error.on("spaceId"),
@@ -109,10 +109,9 @@ pub async fn set_workspaces(cx: &Cx, space_id: Uuid, workspace_ids: Vec<Uuid>) -
     )
     .await?;
     insert(cx, &write, &new).await?;
-    record(cx, &write, "setSpaceWorkspaces", &sight, &space_ids, &new, "added").await?;
-    if !gone.is_empty() {
-        record(cx, &write, "setSpaceWorkspaces", &sight, &space_ids, &gone, "removed").await?;
-    }
+    let changed: Vec<Uuid> = new.iter().chain(&gone).map(|(_, workspace)| *workspace).collect();
+    let concerned = if changed.is_empty() { &workspace_ids } else { &changed };
+    cx.record(&write, entries(cx, &sight, concerned, &new, &gone)).await?;
     write.commit().await?;
 
     let sight = cx.fresh_sight().await?;
@@ -225,41 +224,36 @@ async fn insert(cx: &Cx, write: &Write, pairs: &[(Uuid, Uuid)]) -> Result<(), Db
     Ok(())
 }
 
-async fn record(
-    cx: &Cx,
-    write: &Write,
-    action: &'static str,
-    sight: &Sight,
-    space_ids: &[Uuid],
-    pairs: &[(Uuid, Uuid)],
-    what: &str,
-) -> Result<(), DbErr> {
-    let directory = sight.directory();
-    let space_name = |id: &Uuid| directory.spaces.find(*id).map(|space| space.name.clone()).unwrap_or_default();
-    let workspace_name = |id: &Uuid| directory.workspaces.find(*id).map(|found| found.name.clone()).unwrap_or_default();
-    let mut names: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
-    for (space, workspace) in pairs {
-        names.entry(*workspace).or_default().push(space_name(space));
-    }
-    let mut events: Vec<(Option<Uuid>, Value)> = names
-        .into_iter()
-        .map(|(workspace, spaces)| {
-            (Some(workspace), json!({ what: { "spaces": spaces, "workspace": workspace_name(&workspace) } }))
-        })
-        .collect();
-    if events.is_empty() {
-        events.push((None, json!({ what: null })));
-    }
-    let deed = Deed {
-        action,
-        target: match space_ids {
-            [only] => Some(format!("space:{only}")),
-            _ => None,
-        },
-        target_name: &space_ids.iter().map(space_name).collect::<Vec<_>>().join(", "),
-        events,
+/// For each workspace concerned the spaces that it gained or lost, and no other's.
+fn entries(cx: &Act, sight: &Sight, workspaces: &[Uuid], gained: &[(Uuid, Uuid)], lost: &[(Uuid, Uuid)]) -> Vec<Entry> {
+    let of = |pairs: &[(Uuid, Uuid)], workspace: Uuid| -> Vec<Space> {
+        let spaces = pairs.iter().filter(|(_, of)| *of == workspace).map(|(space, _)| *space);
+        let mut spaces: Vec<Space> = spaces.filter_map(|id| sight.directory().spaces.find(id).cloned()).collect();
+        spaces.sort_by(|a, b| a.name.cmp(&b.name));
+        spaces
     };
-    audit::record(write, &Actor::from(cx), deed).await
+    let listed = |spaces: &[Space]| names(spaces.iter().map(|space| space.name.clone()));
+    let entry = |workspace: &Uuid| {
+        let (gained, lost) = (of(gained, *workspace), of(lost, *workspace));
+        let (moved, changes) = match (gained.is_empty(), lost.is_empty()) {
+            (true, true) => return cx.unchanged_for(*workspace, sight),
+            (false, _) => (gained.as_slice(), json!({ "after": { "boundSpaces": listed(&gained) } })),
+            (true, false) => (lost.as_slice(), json!({ "before": { "boundSpaces": listed(&lost) } })),
+        };
+        Entry {
+            workspace: Some(*workspace),
+            target: match moved {
+                [only] => Some(Target::Space(only.id)),
+                _ => None,
+            },
+            target_name: moved.iter().map(|space| space.name.as_str()).collect::<Vec<_>>().join(", "),
+            changes,
+        }
+    };
+    match workspaces.is_empty() {
+        true => cx.unchanged(sight),
+        false => workspaces.iter().map(entry).collect(),
+    }
 }
 
 fn spaces(sight: &Sight, ids: &[Uuid]) -> Vec<Space> {

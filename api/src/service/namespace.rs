@@ -7,12 +7,12 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use serde_json::json;
 
-use super::audit::{self, Actor, Deed};
+use super::audit::{Act, Entry, Target, names};
 use super::name::{MAX_PAIRS, NamespaceKey};
 use super::{Cx, Error, Namespace};
 use crate::auth::Role;
 use crate::auth::policy::{Action, Scope};
-use crate::storage::{Raises, Write};
+use crate::storage::Raises;
 
 /// What a list of namespaces is narrowed to.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +57,7 @@ pub async fn list(cx: &Cx, filter: &Filter) -> Result<Vec<Namespace>, Error> {
 /// Gives the namespaces to a workspace; those that Fairway does not know yet become known. Taking one from another
 /// workspace needs `to_move` and an Admin. Answers them in the order given.
 pub async fn bind(
-    cx: &Cx,
+    cx: &Act,
     workspace_id: Uuid,
     keys: Vec<NamespaceKey>,
     to_move: bool,
@@ -103,21 +103,16 @@ pub async fn bind(
         version: Set(write.version()),
     });
     namespace::Entity::insert_many(new).exec_without_returning(tx).await?;
-    let actor = Actor::from(cx);
-    let deed = Deed {
-        action: "bindNamespaces",
-        target: Some(format!("workspace:{workspace_id}")),
-        target_name: &workspace.name,
-        events: audit::alike(
-            [workspace_id],
-            &json!({ "after": { "workspace": workspace.name, "namespaces": shown(&keys) } }),
-        ),
+    let is_new = |key: &&NamespaceKey| !known.iter().any(|row| is(row, key) && row.workspace_id == Some(workspace_id));
+    let gained: Vec<String> = keys.iter().filter(is_new).map(|key| format!("{}/{}", key.cluster, key.name)).collect();
+    let changes = match gained.is_empty() {
+        true => json!({}),
+        false => json!({ "after": { "namespaces": names(gained.into_iter()) } }),
     };
-    audit::record(&write, &actor, deed).await?;
+    let mut entries = Entry::alike([workspace_id], Target::Workspace(workspace_id), &workspace.name, &changes);
     // Who lost them reads what they lost, and not to whom.
-    let lost: Vec<&namespace::Model> =
-        known.iter().filter(|row| row.workspace_id.is_some_and(|owner| owner != workspace_id)).collect();
-    record_loss(&write, &actor, "bindNamespaces", &lost).await?;
+    entries.extend(losses(known.iter().filter(|row| row.workspace_id.is_some_and(|owner| owner != workspace_id))));
+    cx.record(&write, entries).await?;
     write.commit().await?;
 
     let sight = cx.fresh_sight().await?;
@@ -127,7 +122,7 @@ pub async fn bind(
 
 /// Frees the namespaces. One that is free or unknown stays so; one that belongs to a workspace which the viewer may
 /// not see does not exist for them. Answers those that the viewer may see, in the order given.
-pub async fn unbind(cx: &Cx, keys: Vec<NamespaceKey>) -> Result<Vec<Namespace>, Error> {
+pub async fn unbind(cx: &Act, keys: Vec<NamespaceKey>) -> Result<Vec<Namespace>, Error> {
     let keys = distinct(keys)?;
     let sight = cx.fresh_sight().await?;
     let may_free_any = cx.viewer.is_admin || sight.memberships().any(|(_, role)| role == Role::Admin);
@@ -162,7 +157,8 @@ pub async fn unbind(cx: &Cx, keys: Vec<NamespaceKey>) -> Result<Vec<Namespace>, 
         .filter(namespace::Column::Id.is_in(bound.iter().map(|row| row.id)))
         .exec(tx)
         .await?;
-    record_loss(&write, &Actor::from(cx), "unbindNamespaces", &bound.iter().collect::<Vec<_>>()).await?;
+    let losses = losses(bound.iter());
+    cx.record(&write, if losses.is_empty() { cx.unchanged(&sight) } else { losses }).await?;
     write.commit().await?;
 
     let sight = cx.fresh_sight().await?;
@@ -170,27 +166,25 @@ pub async fn unbind(cx: &Cx, keys: Vec<NamespaceKey>) -> Result<Vec<Namespace>, 
     Ok(found.filter(|found| sight.sees_namespace(found)).cloned().collect())
 }
 
-/// One event for each workspace that lost namespaces, naming its own.
-async fn record_loss(
-    write: &Write,
-    actor: &Actor,
-    action: &'static str,
-    lost: &[&namespace::Model],
-) -> Result<(), DbErr> {
-    let mut by_owner: BTreeMap<Option<Uuid>, Vec<String>> = BTreeMap::new();
+/// One entry for each workspace that loses namespaces, naming its own.
+fn losses<'a>(lost: impl Iterator<Item = &'a namespace::Model>) -> Vec<Entry> {
+    let mut by_owner: BTreeMap<Option<Uuid>, Vec<&namespace::Model>> = BTreeMap::new();
     for row in lost {
-        by_owner.entry(row.workspace_id).or_default().push(format!("{}/{}", row.cluster, row.name));
+        by_owner.entry(row.workspace_id).or_default().push(row);
     }
-    for (owner, names) in by_owner {
-        let deed = Deed {
-            action,
-            target: None,
-            target_name: &names.join(", "),
-            events: vec![(owner, json!({ "before": { "namespaces": names } }))],
-        };
-        audit::record(write, actor, deed).await?;
-    }
-    Ok(())
+    let entry = |(workspace, rows): (Option<Uuid>, Vec<&namespace::Model>)| {
+        let lost: Vec<String> = rows.iter().map(|row| format!("{}/{}", row.cluster, row.name)).collect();
+        Entry {
+            workspace,
+            target: match rows.as_slice() {
+                [only] => Some(Target::Namespace(only.id)),
+                _ => None,
+            },
+            target_name: lost.join(", "),
+            changes: json!({ "before": { "namespaces": names(lost.into_iter()) } }),
+        }
+    };
+    by_owner.into_iter().map(entry).collect()
 }
 
 fn distinct(keys: Vec<NamespaceKey>) -> Result<Vec<NamespaceKey>, Error> {
@@ -211,10 +205,6 @@ async fn rows(db: &impl ConnectionTrait, keys: &[NamespaceKey]) -> Result<Vec<na
 
 fn is(row: &namespace::Model, key: &NamespaceKey) -> bool {
     row.name == key.name && row.cluster_key == key.cluster.to_lowercase()
-}
-
-fn shown(keys: &[NamespaceKey]) -> Vec<String> {
-    keys.iter().map(|key| format!("{}/{}", key.cluster, key.name)).collect()
 }
 
 /// The key of a known namespace.

@@ -13,10 +13,10 @@ use sea_orm::Condition;
 use sea_orm::prelude::*;
 use serde_json::json;
 
-pub use self::connection::{Connection, Tested, test};
+pub use self::connection::{Connection, Tested, address_to_show, test};
 pub use self::integrate::{Integration, integrate};
 pub use self::update::{Change, update};
-use super::audit::{self, Actor, Deed};
+use super::audit::{Act, Entry, Target};
 use super::{Cx, Error, Registry, RegistryView, Service, Sight};
 use crate::auth::policy::{Action, Scope};
 use crate::storage::{Raises, Write};
@@ -79,7 +79,7 @@ pub(super) fn authorize(cx: &Cx, sight: &Sight, action: Action, registry: &Regis
 
 /// Forgets the registry: with `force` also while its spaces are bound. Nothing in the registry itself is touched.
 /// Answers how many bindings went.
-pub async fn remove(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
+pub async fn remove(cx: &Act, id: Uuid, force: bool) -> Result<u64, Error> {
     let registry = get_to(cx, Action::RemoveRegistry, id).await.map_err(|error| error.on("id"))?;
 
     let write = cx.service.storage.write(Raises::Access).await?;
@@ -105,23 +105,29 @@ pub async fn remove(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
     }
     let webhooks = webhooks(&spaces);
     let removed = delete_rows(&write, id).await?;
-    // Tenants of a PLATFORM registry may read its name, and no settings.
-    let before = json!({ "name": registry.name, "address": registry.address });
-    let whole = json!({ "before": before, "removedBindings": removed });
-    let mut events = audit::alike(registry.workspace_id, &whole);
-    let tenants: BTreeSet<Uuid> = bindings.iter().map(|binding| binding.workspace_id).collect();
-    events.extend(tenants.into_iter().map(|tenant| {
-        let removed = bindings.iter().filter(|binding| binding.workspace_id == tenant).count();
-        (Some(tenant), json!({ "before": { "name": registry.name }, "removedBindings": removed }))
-    }));
-    let deed =
-        Deed { action: "removeRegistry", target: Some(format!("registry:{id}")), target_name: &registry.name, events };
-    audit::record(&write, &Actor::from(cx), deed).await?;
+    cx.record(&write, removed_entries(&registry, &bindings)).await?;
     write.commit().await?;
     remove_webhooks(&cx.service, &registry, webhooks);
     cx.service.sync.forget(id);
     cx.fresh_sight().await?;
     Ok(removed)
+}
+
+/// For the owner all that it was. Tenants of a PLATFORM registry may read its name and no settings, and each what it lost
+/// alone.
+fn removed_entries(registry: &Registry, bindings: &[space_binding::Model]) -> Vec<Entry> {
+    let target = Target::Registry(registry.id);
+    let tenants: BTreeSet<Uuid> = bindings.iter().map(|binding| binding.workspace_id).collect();
+    if tenants.is_empty() {
+        let changes = json!({ "before": { "name": registry.name, "address": registry.address } });
+        return Entry::alike(registry.workspace_id, target, &registry.name, &changes);
+    }
+    let entry = |tenant: Uuid| {
+        let removed = bindings.iter().filter(|binding| binding.workspace_id == tenant).count();
+        let changes = json!({ "before": { "name": registry.name }, "removedBindings": removed });
+        Entry::alike([tenant], target, &registry.name, &changes)
+    };
+    tenants.into_iter().flat_map(entry).collect()
 }
 
 /// The webhook policies that Fairway made in these spaces.
@@ -188,8 +194,9 @@ pub async fn turns(cx: &Cx, ids: Vec<Uuid>) -> Result<HashMap<Uuid, registry_syn
 }
 
 /// Probes the registry and reads its spaces now. What it answered, a failure too, is in the registry's health.
-pub async fn refresh(cx: &Cx, id: Uuid) -> Result<Registry, Error> {
+pub async fn refresh(cx: &Act, id: Uuid) -> Result<Registry, Error> {
     let registry = get_to(cx, Action::RefreshRegistry, id).await.map_err(|error| error.on("id"))?;
+    cx.begin().await?;
     cx.service.sync.refresh(registry.id).await.map_err(|error| match &*error {
         crate::sync::Error::Gone => Error::not_found("registry").on("id"),
         crate::sync::Error::Database(_) => Error::internal(error),

@@ -8,9 +8,9 @@ use sea_orm::Condition;
 use sea_orm::prelude::*;
 use serde_json::{Value, json};
 
-use super::audit::{self, Actor, Deed};
+use super::audit::{Act, Entry, Target, difference};
 use super::name::project_name;
-use super::{Cx, Directory, Error, Registry, Service, Sight, Space};
+use super::{Cx, Directory, Error, Registry, Sight, Space};
 use crate::auth::policy::Action;
 use crate::clock;
 use crate::storage::{Raises, Write};
@@ -94,7 +94,7 @@ pub async fn quota(cx: &Cx, space: &Space) -> Result<upstream::Quota, Error> {
 }
 
 /// Makes a Harbor project.
-pub async fn create(cx: &Cx, registry_id: Uuid, name: &str, public: bool) -> Result<Space, Error> {
+pub async fn create(cx: &Act, registry_id: Uuid, name: &str, public: bool) -> Result<Space, Error> {
     let registry =
         super::registry::get_to(cx, Action::CreateSpace, registry_id).await.map_err(|error| error.on("registryId"))?;
     if registry.kind == Kind::DockerRegistry {
@@ -106,47 +106,40 @@ pub async fn create(cx: &Cx, registry_id: Uuid, name: &str, public: bool) -> Res
     if taken {
         return Err(Error::conflict_on("name", format!("there is a space `{name}` in `{}` already", registry.name)));
     }
-    let act = Act::new(cx, &registry);
-    let name = name.to_owned();
-    let id = cx
-        .service
-        .to_the_end(async move {
-            let client = act.client()?;
-            let made = client.create_space(&name, public).await.map_err(|error| act.failed(error, Some("name")))?;
-            let write = act.service.storage.write(Raises::Access).await?;
-            if registry::Entity::find_by_id(registry_id).one(write.tx()).await?.is_none() {
-                let message = format!("the registry was removed from Fairway meanwhile; it has the space `{name}` now");
-                return Err(Error::conflict_on("registryId", message));
-            }
-            // A sweep may have seen it first.
-            let seen = space::Entity::find()
-                .filter(space::Column::RegistryId.eq(registry_id))
-                .filter(space::Column::UpstreamId.eq(made.id.as_str()))
-                .one(write.tx())
-                .await?;
-            let id = match seen {
-                Some(row) => row.id,
-                None => {
-                    let id = Uuid::now_v7();
-                    let mut row = space_row(id, registry_id, &made, write.version());
-                    // Made a moment ago, and nothing was pushed yet: its images are known to be none.
-                    row.images_as_of = Set(Some(clock::now()));
-                    space::Entity::insert(row).exec_without_returning(write.tx()).await?;
-                    id
-                }
-            };
-            let after = json!({ "after": { "name": made.name, "visibility": shown(is_public(&made)) } });
-            act.record(&write, "createSpace", id, &made.name, Vec::new(), after).await?;
-            write.commit().await?;
-            Ok(id)
-        })
+    cx.begin().await?;
+    let errand = Errand { act: cx, registry: &registry };
+    let made = errand.client()?.create_space(name, public).await.map_err(|error| errand.failed(error, Some("name")))?;
+    let write = cx.service.storage.write(Raises::Access).await?;
+    if registry::Entity::find_by_id(registry_id).one(write.tx()).await?.is_none() {
+        let message = format!("the registry was removed from Fairway meanwhile; it has the space `{name}` now");
+        return Err(Error::conflict_on("registryId", message));
+    }
+    // A sweep may have seen it first.
+    let seen = space::Entity::find()
+        .filter(space::Column::RegistryId.eq(registry_id))
+        .filter(space::Column::UpstreamId.eq(made.id.as_str()))
+        .one(write.tx())
         .await?;
+    let id = match seen {
+        Some(row) => row.id,
+        None => {
+            let id = Uuid::now_v7();
+            let mut row = space_row(id, registry_id, &made, write.version());
+            // Made a moment ago, and nothing was pushed yet: its images are known to be none.
+            row.images_as_of = Set(Some(clock::now()));
+            space::Entity::insert(row).exec_without_returning(write.tx()).await?;
+            id
+        }
+    };
+    let changes = json!({ "after": { "name": made.name, "visibility": shown(is_public(&made)) } });
+    cx.record(&write, Entry::alike(registry.workspace_id, Target::Space(id), &made.name, &changes)).await?;
+    write.commit().await?;
     cx.fresh_sight().await?;
     find(cx, id).await?.ok_or(Error::not_found("registry space"))
 }
 
 /// Opens the space to every namespace, or closes it to all but those of bound workspaces.
-pub async fn set_public(cx: &Cx, id: Uuid, public: bool) -> Result<Space, Error> {
+pub async fn set_public(cx: &Act, id: Uuid, public: bool) -> Result<Space, Error> {
     let (space, registry) = get_to(cx, Action::SetSpacePublic, id).await.map_err(|error| error.on("spaceId"))?;
     if registry.kind == Kind::DockerRegistry {
         return match public {
@@ -155,10 +148,8 @@ pub async fn set_public(cx: &Cx, id: Uuid, public: bool) -> Result<Space, Error>
         };
     }
     not_missing(&space)?;
-    let tenants = bound_workspaces(&*cx.sight().await?, id);
-    let act = Act::new(cx, &registry);
-    let before = space.clone();
-    cx.service.to_the_end(async move { act.set_public(&before, public, tenants).await }).await?;
+    cx.begin().await?;
+    Errand { act: cx, registry: &registry }.set_public(&space, public).await?;
     cx.fresh_sight().await?;
     let space = find(cx, id).await?.ok_or(Error::not_found("registry space").on("spaceId"))?;
     match (space.visibility == Visibility::Public) == public {
@@ -168,7 +159,7 @@ pub async fn set_public(cx: &Cx, id: Uuid, public: bool) -> Result<Space, Error>
 }
 
 /// Removes an empty space from its registry, or forgets one that is missing there. Answers how many bindings went.
-pub async fn delete(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
+pub async fn delete(cx: &Act, id: Uuid, force: bool) -> Result<u64, Error> {
     let (space, registry) = get_to(cx, Action::DeleteSpace, id).await.map_err(|error| error.on("spaceId"))?;
     if registry.kind == Kind::DockerRegistry {
         return Err(Error::unsupported("the one space of a Docker Registry cannot be deleted").on("spaceId"));
@@ -183,9 +174,7 @@ pub async fn delete(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
             format!("space `{}` is bound to the workspaces {names}; `force` removes the bindings too", space.name),
         ));
     }
-    let act = Act::new(cx, &registry);
-    let before = space.clone();
-    let removed = cx.service.to_the_end(async move { act.delete(&before, force).await }).await?;
+    let removed = Errand { act: cx, registry: &registry }.delete(&space, force).await?;
     cx.fresh_sight().await?;
     Ok(removed)
 }
@@ -225,20 +214,15 @@ fn shown(public: bool) -> &'static str {
     if public { "PUBLIC" } else { "PRIVATE" }
 }
 
-/// What an act on a registry needs once its request may be gone.
-struct Act {
-    service: Service,
-    actor: Actor,
-    registry: Registry,
+/// An act on a registry, on its way there.
+struct Errand<'a> {
+    act: &'a Act,
+    registry: &'a Registry,
 }
 
-impl Act {
-    fn new(cx: &Cx, registry: &Registry) -> Self {
-        Self { service: cx.service.clone(), actor: Actor::from(cx), registry: registry.clone() }
-    }
-
+impl Errand<'_> {
     fn client(&self) -> Result<upstream::Registry, Error> {
-        self.service.sync.client(&self.registry).map_err(|error| self.failed(error, None))
+        self.act.service.sync.client(self.registry).map_err(|error| self.failed(error, None))
     }
 
     fn failed(&self, error: upstream::Error, field: Option<&'static str>) -> Error {
@@ -257,7 +241,8 @@ impl Act {
         }
     }
 
-    async fn set_public(&self, before: &space::Model, public: bool, tenants: Vec<Uuid>) -> Result<(), Error> {
+    async fn set_public(&self, before: &space::Model, public: bool) -> Result<(), Error> {
+        let tenants = bound_workspaces(&*self.act.sight().await?, before.id);
         let client = self.client()?;
         let (id, key) = (before.id, key_of(before));
         // Closed here before Harbor is asked: nobody sees it a moment longer than they may.
@@ -276,19 +261,19 @@ impl Act {
             }
             return Err(self.failed(error, Some("spaceId")));
         }
-        let write = self.service.storage.write(Raises::Access).await?;
+        let write = self.act.service.storage.write(Raises::Access).await?;
         let now = if public { Visibility::Public } else { Visibility::Private };
         // Who opens late must not undo that somebody else has closed it; closing twice does no harm.
         let is_written = stamp_visibility(&write, id, now, public.then_some(expected)).await?;
-        let changes = json!({
-            "before": { "visibility": shown(before.visibility == Visibility::Public) },
-            "after": { "visibility": shown(public) },
-        });
-        self.record(&write, "setSpacePublic", id, &before.name, tenants, changes).await?;
+        if is_written {
+            let visibility = |public| json!({ "visibility": shown(public) });
+            let changes = difference(visibility(before.visibility == Visibility::Public), visibility(public));
+            self.act.record(&write, self.alike(before, tenants, &changes)).await?;
+        }
         write.commit().await?;
         if !is_written {
             // Whatever came between: the registry decides.
-            self.service.sync.refresh(self.registry.id).await.map_err(Error::internal)?;
+            self.act.service.sync.refresh(self.registry.id).await.map_err(Error::internal)?;
         }
         Ok(())
     }
@@ -298,12 +283,13 @@ impl Act {
         let bound_meanwhile =
             || Error::conflict_on("spaceId", format!("space `{}` has been bound meanwhile", before.name));
         if !before.missing {
-            if !force && !bindings_of(self.service.storage.connection(), id).await?.is_empty() {
+            if !force && !bindings_of(self.act.service.storage.connection(), id).await?.is_empty() {
                 return Err(bound_meanwhile());
             }
+            self.act.begin().await?;
             self.delete_upstream(&key_of(before)).await?;
         }
-        let write = self.service.storage.write(Raises::Access).await?;
+        let write = self.act.service.storage.write(Raises::Access).await?;
         let tx = write.tx();
         let bound = bindings_of(tx, id).await?;
         if !force && !bound.is_empty() {
@@ -325,17 +311,20 @@ impl Act {
         write.bury(tombstone::Kind::Space, [id]).await?;
         image::Entity::delete_many().filter(image::Column::SpaceId.eq(id)).exec(tx).await?;
         space::Entity::delete_by_id(id).exec(tx).await?;
-        let removed = bound.len() as u64;
-        let tenants = bound.into_iter().map(|row| row.workspace_id).collect();
-        let changes = json!({ "before": { "name": before.name }, "removedBindings": removed });
-        self.record(&write, "deleteSpace", id, &before.name, tenants, changes).await?;
+        let tenants: Vec<Uuid> = bound.iter().map(|row| row.workspace_id).collect();
+        // How many others lose it is nothing to each of them.
+        let changes = match tenants.is_empty() {
+            true => json!({ "before": { "name": before.name } }),
+            false => json!({ "before": { "name": before.name }, "removedBindings": 1 }),
+        };
+        self.act.record(&write, self.alike(before, tenants, &changes)).await?;
         write.commit().await?;
-        Ok(removed)
+        Ok(bound.len() as u64)
     }
 
     /// Answers the version that the row has now.
     async fn write_visibility(&self, id: Uuid, visibility: Visibility, expected: Option<i64>) -> Result<i64, Error> {
-        let write = self.service.storage.write(Raises::Access).await?;
+        let write = self.act.service.storage.write(Raises::Access).await?;
         stamp_visibility(&write, id, visibility, expected).await?;
         let version = write.version();
         write.commit().await?;
@@ -362,19 +351,10 @@ impl Act {
         }
     }
 
-    async fn record(
-        &self,
-        write: &Write,
-        action: &'static str,
-        id: Uuid,
-        name: &str,
-        mut workspaces: Vec<Uuid>,
-        changes: Value,
-    ) -> Result<(), DbErr> {
-        workspaces.extend(self.registry.workspace_id);
-        let events = audit::alike(workspaces, &changes);
-        let deed = Deed { action, target: Some(format!("space:{id}")), target_name: name, events };
-        audit::record(write, &self.actor, deed).await
+    /// An entry for each workspace that uses the space or owns its registry.
+    fn alike(&self, space: &space::Model, tenants: Vec<Uuid>, changes: &Value) -> Vec<Entry> {
+        let concerned = tenants.into_iter().chain(self.registry.workspace_id);
+        Entry::alike(concerned, Target::Space(space.id), &space.name, changes)
     }
 }
 

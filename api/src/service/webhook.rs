@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 use subtle::ConstantTimeEq;
 
-use super::audit::{self, Actor, Deed};
-use super::{Cx, Directory, Error, Registry, Service, Space};
+use super::audit::{self, Act, Entry};
+use super::{Directory, Error, Registry, Service, Space};
 use crate::auth::policy::Action;
 use crate::storage::Raises;
 use crate::sync::{webhook_authorization, webhook_context};
@@ -169,7 +169,7 @@ pub struct Door {
 }
 
 /// A new secret for a Docker Registry's notifications; the one before ends. `path` is where they come in.
-pub async fn rotate(cx: &Cx, id: Uuid, path: &str) -> Result<Door, Error> {
+pub async fn rotate(cx: &Act, id: Uuid, path: &str) -> Result<Door, Error> {
     let registry =
         super::registry::get_to(cx, Action::UpdateRegistry, id).await.map_err(|error| error.on("registryId"))?;
     if registry.kind == Kind::Harbor {
@@ -192,13 +192,9 @@ pub async fn rotate(cx: &Cx, id: Uuid, path: &str) -> Result<Door, Error> {
     if updated.rows_affected == 0 {
         return Err(Error::not_found("registry").on("registryId"));
     }
-    let deed = Deed {
-        action: "rotateWebhookSecret",
-        target: Some(format!("registry:{id}")),
-        target_name: &registry.name,
-        events: audit::alike(registry.workspace_id, &json!({ "secretChanged": true })),
-    };
-    audit::record(&write, &Actor::from(cx), deed).await?;
+    let changes = json!({ "secretChanged": true });
+    cx.record(&write, Entry::alike(registry.workspace_id, audit::Target::Registry(id), &registry.name, &changes))
+        .await?;
     write.commit().await?;
     cx.fresh_sight().await?;
     Ok(Door { url: format!("{public_url}{path}"), secret })

@@ -6,7 +6,7 @@ use sea_orm::Condition;
 use sea_orm::prelude::*;
 use serde_json::json;
 
-use super::audit::{self, Actor, Deed};
+use super::audit::{Act, Entry, Target, difference, names};
 use super::name::{dns_label, title};
 use super::{Cx, Error, Workspace};
 use crate::auth::policy::{Action, Scope};
@@ -45,7 +45,7 @@ pub async fn list(cx: &Cx, search: Option<&str>) -> Result<Vec<Workspace>, Error
         .collect())
 }
 
-pub async fn create(cx: &Cx, name: &str, display_name: Option<&str>) -> Result<Workspace, Error> {
+pub async fn create(cx: &Act, name: &str, display_name: Option<&str>) -> Result<Workspace, Error> {
     cx.authorize(Action::ManageWorkspaces, Scope::Platform)?;
     dns_label("name", name)?;
     let display_name = display_name.map(|text| title("displayName", text, 255)).transpose()?;
@@ -67,19 +67,14 @@ pub async fn create(cx: &Cx, name: &str, display_name: Option<&str>) -> Result<W
     })
     .exec_without_returning(write.tx())
     .await?;
-    let deed = Deed {
-        action: "createWorkspace",
-        target: Some(format!("workspace:{id}")),
-        target_name: name,
-        events: audit::alike([id], &json!({ "after": { "name": name, "displayName": display_name } })),
-    };
-    audit::record(&write, &Actor::from(cx), deed).await?;
+    let changes = json!({ "after": { "name": name, "displayName": display_name } });
+    cx.record(&write, Entry::alike([id], Target::Workspace(id), name, &changes)).await?;
     write.commit().await?;
     get_fresh(cx, id).await
 }
 
 /// `display_name`: absent leaves it as it is, `Some(None)` clears it.
-pub async fn update(cx: &Cx, id: Uuid, display_name: Option<Option<&str>>) -> Result<Workspace, Error> {
+pub async fn update(cx: &Act, id: Uuid, display_name: Option<Option<&str>>) -> Result<Workspace, Error> {
     let before = get_fresh(cx, id).await.map_err(|error| error.on("id"))?;
     cx.authorize(Action::ManageWorkspaces, Scope::Platform)?;
     let Some(display_name) = display_name else { return Ok(before) };
@@ -95,25 +90,15 @@ pub async fn update(cx: &Cx, id: Uuid, display_name: Option<Option<&str>>) -> Re
     if updated.rows_affected == 0 {
         return Err(Error::not_found("workspace").on("id"));
     }
-    let deed = Deed {
-        action: "updateWorkspace",
-        target: Some(format!("workspace:{id}")),
-        target_name: &before.name,
-        events: audit::alike(
-            [id],
-            &json!({
-                "before": { "displayName": before.display_name }, "after": { "displayName": display_name },
-            }),
-        ),
-    };
-    audit::record(&write, &Actor::from(cx), deed).await?;
+    let changes = difference(json!({ "displayName": before.display_name }), json!({ "displayName": display_name }));
+    cx.record(&write, Entry::alike([id], Target::Workspace(id), &before.name, &changes)).await?;
     write.commit().await?;
     get_fresh(cx, id).await
 }
 
 /// Removes the workspace, and with `force` what depends on it: its bindings and the registries it owns; its
 /// namespaces become free. Answers how many bindings went.
-pub async fn delete(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
+pub async fn delete(cx: &Act, id: Uuid, force: bool) -> Result<u64, Error> {
     let workspace = get_fresh(cx, id).await.map_err(|error| error.on("id"))?;
     cx.authorize(Action::ManageWorkspaces, Scope::Platform)?;
 
@@ -154,22 +139,13 @@ pub async fn delete(cx: &Cx, id: Uuid, force: bool) -> Result<u64, Error> {
     }
     write.bury(tombstone::Kind::Workspace, [id]).await?;
     workspace::Entity::delete_by_id(id).exec(tx).await?;
-    let deed = Deed {
-        action: "deleteWorkspace",
-        target: Some(format!("workspace:{id}")),
-        target_name: &workspace.name,
-        events: audit::alike(
-            [id],
-            &json!({
-                "before": { "name": workspace.name },
-                "removedBindings": removed,
-                "removedRegistries": registries.iter().map(|row| &row.name).collect::<Vec<_>>(),
-                "freedNamespaces":
-                    namespaces.iter().map(|row| format!("{}/{}", row.cluster, row.name)).collect::<Vec<_>>(),
-            }),
-        ),
-    };
-    audit::record(&write, &Actor::from(cx), deed).await?;
+    let changes = json!({
+        "before": { "name": workspace.name, "displayName": workspace.display_name },
+        "removedBindings": removed,
+        "removedRegistries": names(registries.iter().map(|row| row.name.clone())),
+        "freedNamespaces": names(namespaces.iter().map(|row| format!("{}/{}", row.cluster, row.name))),
+    });
+    cx.record(&write, Entry::alike([id], Target::Workspace(id), &workspace.name, &changes)).await?;
     write.commit().await?;
     cx.fresh_sight().await?;
     Ok(removed)

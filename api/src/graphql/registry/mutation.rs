@@ -3,11 +3,12 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::ContextExt;
 use super::super::error::Result;
 use super::super::id;
+use super::super::perform;
 use super::super::scalar::{DateTime, Url, int};
 use super::{Look, Registry, RegistryHealth, RegistryKind, RegistryPrivilege, row};
+use crate::service::audit::{Attempt, Named};
 use crate::service::registry::{self, Change, Integration};
 use crate::service::webhook;
 use crate::upstream::Tls;
@@ -159,20 +160,26 @@ impl RegistryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The registry.")] input: IntegrateRegistryInput,
     ) -> Result<IntegrateRegistryPayload> {
-        let integration = Integration {
-            name: input.name,
-            description: input.description,
-            connection: registry::Connection {
-                kind: input.kind.into(),
-                address: input.address.0,
-                username: input.username,
-                password: input.password.map(SecretString::from),
-                tls: input.tls.map(Tls::from).unwrap_or_default(),
-            },
-            host: input.host,
-            workspace: input.workspace_id.map(|id| id::workspace(&id, "workspaceId")).transpose()?,
-        };
-        let registry = registry::integrate(ctx.cx(), integration).await?;
+        let attempt = Attempt::to("integrateRegistry")
+            .on([Named::new(&input.name)])
+            .with(input.workspace_id.iter().map(id::named));
+        let registry = perform(ctx, attempt, move |cx| async move {
+            let integration = Integration {
+                name: input.name,
+                description: input.description,
+                connection: registry::Connection {
+                    kind: input.kind.into(),
+                    address: input.address.0,
+                    username: input.username,
+                    password: input.password.map(SecretString::from),
+                    tls: input.tls.map(Tls::from).unwrap_or_default(),
+                },
+                host: input.host,
+                workspace: input.workspace_id.map(|id| id::workspace(&id, "workspaceId")).transpose()?,
+            };
+            registry::integrate(&cx, integration).await
+        })
+        .await?;
         Ok(IntegrateRegistryPayload { registry: Registry(registry) })
     }
 
@@ -182,15 +189,21 @@ impl RegistryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The connection.")] input: TestRegistryConnectionInput,
     ) -> Result<TestRegistryConnectionPayload> {
-        let workspace = input.workspace_id.map(|id| id::workspace(&id, "workspaceId")).transpose()?;
-        let connection = registry::Connection {
-            kind: input.kind.into(),
-            address: input.address.0,
-            username: input.username,
-            password: input.password.map(SecretString::from),
-            tls: input.tls.map(Tls::from).unwrap_or_default(),
-        };
-        let tested = registry::test(ctx.cx(), connection, workspace).await?;
+        let attempt = Attempt::to("testRegistryConnection")
+            .on([Named::new(&registry::address_to_show(&input.address.0))])
+            .with(input.workspace_id.iter().map(id::named));
+        let tested = perform(ctx, attempt, move |cx| async move {
+            let workspace = input.workspace_id.map(|id| id::workspace(&id, "workspaceId")).transpose()?;
+            let connection = registry::Connection {
+                kind: input.kind.into(),
+                address: input.address.0,
+                username: input.username,
+                password: input.password.map(SecretString::from),
+                tls: input.tls.map(Tls::from).unwrap_or_default(),
+            };
+            registry::test(&cx, connection, workspace).await
+        })
+        .await?;
         let now = DateTime(crate::clock::now());
         Ok(TestRegistryConnectionPayload {
             health: RegistryHealth {
@@ -212,17 +225,21 @@ impl RegistryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to change.")] input: UpdateRegistryInput,
     ) -> Result<UpdateRegistryPayload> {
-        let key = id::registry(&input.id, "id")?;
-        let change = Change {
-            name: given(input.name),
-            description: given(input.description),
-            address: given(input.address).map(|address| address.map(|url| url.0)),
-            host: given(input.host),
-            username: given(input.username),
-            password: given(input.password).map(|password| password.map(SecretString::from)),
-            tls: given(input.tls).map(|tls| tls.map(Tls::from)),
-        };
-        let registry = registry::update(ctx.cx(), key, change).await?;
+        let attempt = Attempt::to("updateRegistry").on([id::named(&input.id)]);
+        let registry = perform(ctx, attempt, move |cx| async move {
+            let key = id::registry(&input.id, "id")?;
+            let change = Change {
+                name: given(input.name),
+                description: given(input.description),
+                address: given(input.address).map(|address| address.map(|url| url.0)),
+                host: given(input.host),
+                username: given(input.username),
+                password: given(input.password).map(|password| password.map(SecretString::from)),
+                tls: given(input.tls).map(|tls| tls.map(Tls::from)),
+            };
+            registry::update(&cx, key, change).await
+        })
+        .await?;
         Ok(UpdateRegistryPayload { registry: Registry(registry) })
     }
 
@@ -233,9 +250,13 @@ impl RegistryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The registry to remove.")] input: RemoveRegistryInput,
     ) -> Result<RemoveRegistryPayload> {
-        let key = id::registry(&input.id, "id")?;
-        let removed = registry::remove(ctx.cx(), key, input.force).await?;
-        Ok(RemoveRegistryPayload { removed_id: input.id, removed_bindings: int(removed) })
+        let (removed_id, force) = (input.id.clone(), input.force);
+        let attempt = Attempt::to("removeRegistry").on([id::named(&input.id)]);
+        let removed = perform(ctx, attempt, move |cx| async move {
+            registry::remove(&cx, id::registry(&input.id, "id")?, force).await
+        })
+        .await?;
+        Ok(RemoveRegistryPayload { removed_id, removed_bindings: int(removed) })
     }
 
     /// Probes and synchronizes a registry now, and answers when done. That it does not answer is in its health.
@@ -244,8 +265,15 @@ impl RegistryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The registry to look at.")] input: RefreshRegistryInput,
     ) -> Result<RefreshRegistryPayload> {
-        let key = id::registry(&input.id, "id")?;
-        Ok(RefreshRegistryPayload { registry: Registry(registry::refresh(ctx.cx(), key).await?) })
+        let attempt = Attempt::to("refreshRegistry").on([id::named(&input.id)]);
+        let registry =
+            perform(
+                ctx,
+                attempt,
+                move |cx| async move { registry::refresh(&cx, id::registry(&input.id, "id")?).await },
+            )
+            .await?;
+        Ok(RefreshRegistryPayload { registry: Registry(registry) })
     }
 
     /// Makes a new secret for the notifications that a Docker Registry sends to Fairway; the one before ends. Shown
@@ -255,9 +283,12 @@ impl RegistryMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose secret to change.")] input: RotateWebhookSecretInput,
     ) -> Result<RotateWebhookSecretPayload> {
-        let key = id::registry(&input.registry_id, "registryId")?;
-        let path = id::webhook_path(row::Kind::DockerRegistry, key);
-        let door = webhook::rotate(ctx.cx(), key, &path).await?;
+        let attempt = Attempt::to("rotateWebhookSecret").on([id::named(&input.registry_id)]);
+        let door = perform(ctx, attempt, move |cx| async move {
+            let key = id::registry(&input.registry_id, "registryId")?;
+            webhook::rotate(&cx, key, &id::webhook_path(row::Kind::DockerRegistry, key)).await
+        })
+        .await?;
         Ok(RotateWebhookSecretPayload { url: Url(door.url), secret: door.secret.expose_secret().to_owned() })
     }
 }

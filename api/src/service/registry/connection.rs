@@ -4,9 +4,9 @@ use ::entity::registry::{HealthState, Kind, Privilege};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
-use super::super::audit::Actor;
+use super::super::audit::Act;
 use super::super::name::shown;
-use super::super::{Cx, Error, Service};
+use super::super::{Cx, Error};
 use crate::auth::policy::{Action, Scope};
 use crate::sync::{Found, health_of, lacking, privilege, reach};
 use crate::upstream::{self, Address, Credentials, Endpoint, Tls};
@@ -72,6 +72,12 @@ impl Connection {
     }
 }
 
+/// An address as it was typed, in its plain form. One that cannot be read is not shown: it may hold a password.
+pub fn address_to_show(typed: &str) -> String {
+    Address::parse(typed)
+        .map_or_else(|_| "an address that cannot be read".to_owned(), |parsed| parsed.as_str().to_owned())
+}
+
 /// What a connection test reports.
 pub struct Tested {
     pub state: HealthState,
@@ -84,15 +90,14 @@ pub struct Tested {
 }
 
 /// Tries the connection and stores nothing. A registry that refuses or does not answer is a result, not an error.
-pub async fn test(cx: &Cx, connection: Connection, workspace: Option<Uuid>) -> Result<Tested, Error> {
+pub async fn test(cx: &Act, connection: Connection, workspace: Option<Uuid>) -> Result<Tested, Error> {
     authorize(cx, Action::TestConnection, workspace).await?;
     let parsed = connection.parse(workspace)?;
     let client = cx.service.upstream.registry(parsed.endpoint).map_err(|error| refused(None, error))?;
     let _counted = cx.service.attempts.count(&cx.viewer.subject, &parsed.address)?;
-    let sync = cx.service.sync.clone();
-    let found = cx.service.to_the_end(async move { Ok(sync.look(&client).await) }).await?;
+    cx.begin().await?;
     // A name that leads to a closed network reads like an address there.
-    let found = match found {
+    let found = match cx.service.sync.look(&client).await {
         Err(error @ upstream::Error::Blocked { .. }) => return Err(refused(None, error)),
         found => found,
     };
@@ -122,19 +127,15 @@ pub(super) async fn authorize(cx: &Cx, action: Action, workspace: Option<Uuid>) 
     }
 }
 
-/// Proves the account for `actor`, who may be wrong about it a few times a minute, and at PLATFORM scope that it may do what Admins will ask of it.
-pub(super) async fn prove(
-    service: &Service,
-    actor: &Actor,
-    name: &str,
-    endpoint: Endpoint,
-    is_platform: bool,
-) -> Result<Found, Error> {
+/// Proves the account for the viewer, who may be wrong about it a few times a minute, and at PLATFORM scope that it may
+/// do what Admins will ask of it.
+pub(super) async fn prove(cx: &Act, name: &str, endpoint: Endpoint, is_platform: bool) -> Result<Found, Error> {
     let is_anonymous = endpoint.credentials.is_none();
     let address = endpoint.address.clone();
-    let client = service.upstream.registry(endpoint).map_err(|error| refused(Some(name), error))?;
-    let counted = service.attempts.count(&actor.subject, &address)?;
-    let found = service.sync.look(&client).await.map_err(|error| match error {
+    let client = cx.service.upstream.registry(endpoint).map_err(|error| refused(Some(name), error))?;
+    let counted = cx.service.attempts.count(&cx.viewer.subject, &address)?;
+    cx.begin().await?;
+    let found = cx.service.sync.look(&client).await.map_err(|error| match error {
         source if is_anonymous && source.is_unauthorized() => {
             let message = "the registry asks for an account: give its user name and password".to_owned();
             Error::Upstream { message, registry: Some(shown(name)), field: Some("username"), source }

@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use serde_json::json;
 
-use super::super::audit::{self, Actor, Deed};
+use super::super::audit::{Act, Entry, Target};
 use super::super::name::{prose, title};
 use super::super::{Cx, Error, Registry};
 use super::connection::{self, Connection};
@@ -25,84 +25,68 @@ pub struct Integration {
     pub workspace: Option<Uuid>,
 }
 
-pub async fn integrate(cx: &Cx, input: Integration) -> Result<Registry, Error> {
+pub async fn integrate(cx: &Act, input: Integration) -> Result<Registry, Error> {
     connection::authorize(cx, Action::IntegrateRegistry, input.workspace).await?;
     let name = title("name", &input.name, 100)?;
     let description = prose("description", input.description.as_deref(), 2_000)?;
     let kind = input.connection.kind;
     let parsed = input.connection.parse(input.workspace)?;
     let host = given_host(cx, input.host.as_deref())?;
-    let (service, actor) = (cx.service.clone(), Actor::from(cx));
-    let id = cx
-        .service
-        .to_the_end(async move {
-            let claim = Claim {
-                id: None,
-                workspace: input.workspace,
-                name: &name,
-                address: parsed.address.as_str(),
-                host: &host.clone().unwrap_or_else(|| parsed.address.host()),
-            };
-            // Said before the registry is asked for anything; decided in the write.
-            claim.check(service.storage.connection()).await?;
-            let is_platform = input.workspace.is_none();
-            let found = connection::prove(&service, &actor, &name, parsed.endpoint.clone(), is_platform).await?;
+    let service = &cx.service;
+    let claim = Claim {
+        id: None,
+        workspace: input.workspace,
+        name: &name,
+        address: parsed.address.as_str(),
+        host: &host.clone().unwrap_or_else(|| parsed.address.host()),
+    };
+    // Said before the registry is asked for anything; decided in the write.
+    claim.check(service.storage.connection()).await?;
+    let is_platform = input.workspace.is_none();
+    let found = connection::prove(cx, &name, parsed.endpoint.clone(), is_platform).await?;
 
-            let id = Uuid::now_v7();
-            let now = clock::now();
-            let credentials = parsed.endpoint.credentials.as_ref();
-            let context = seal_context(id, &parsed.address);
-            let write = service.storage.write(Raises::Access).await?;
-            if let Some(owner) = input.workspace
-                && workspace::Entity::find_by_id(owner).one(write.tx()).await?.is_none()
-            {
-                return Err(Error::not_found("workspace").on("workspaceId"));
-            }
-            claim.check(write.tx()).await?;
-            let mut row = registry::ActiveModel {
-                id: Set(id),
-                kind: Set(kind),
-                workspace_id: Set(input.workspace),
-                scope_key: Set(scope_key(input.workspace)),
-                name: Set(name.clone()),
-                name_key: Set(name.to_lowercase()),
-                description: Set(description),
-                address: Set(parsed.address.as_str().to_owned()),
-                host: Set(claim.host.to_owned()),
-                host_given: Set(host.is_some()),
-                username: Set(credentials.map(|credentials| credentials.username.clone())),
-                password: Set(credentials.map(|credentials| service.vault.seal(&credentials.password, &context))),
-                tls_verify: Set(parsed.endpoint.tls.verify),
-                ca_certificate: Set(parsed.endpoint.tls.ca_certificate.clone()),
-                created_at: Set(now),
-                created_by: Set(actor.subject.clone()),
-                updated_at: Set(now),
-                version: Set(write.version()),
-                ..Default::default()
-            };
-            found.apply_to(&mut row, None);
-            registry::Entity::insert(row).exec_without_returning(write.tx()).await?;
-            let turn = sync_row(id, Some(&found));
-            registry_sync::Entity::insert(turn).exec_without_returning(write.tx()).await?;
-            write_new_spaces(&write, id, found.spaces.iter()).await?;
-            let deed = Deed {
-                action: "integrateRegistry",
-                target: Some(format!("registry:{id}")),
-                target_name: &name,
-                events: audit::alike(
-                    input.workspace,
-                    &json!({
-                        "after": { "name": name, "address": parsed.address.as_str(), "host": claim.host },
-                    }),
-                ),
-            };
-            audit::record(&write, &actor, deed).await?;
-            write.commit().await?;
-            // Its images, before anybody asks.
-            service.sync.sweep_aside(id);
-            Ok(id)
-        })
-        .await?;
+    let id = Uuid::now_v7();
+    let now = clock::now();
+    let credentials = parsed.endpoint.credentials.as_ref();
+    let context = seal_context(id, &parsed.address);
+    let write = service.storage.write(Raises::Access).await?;
+    if let Some(owner) = input.workspace
+        && workspace::Entity::find_by_id(owner).one(write.tx()).await?.is_none()
+    {
+        return Err(Error::not_found("workspace").on("workspaceId"));
+    }
+    claim.check(write.tx()).await?;
+    let mut row = registry::ActiveModel {
+        id: Set(id),
+        kind: Set(kind),
+        workspace_id: Set(input.workspace),
+        scope_key: Set(scope_key(input.workspace)),
+        name: Set(name.clone()),
+        name_key: Set(name.to_lowercase()),
+        description: Set(description),
+        address: Set(parsed.address.as_str().to_owned()),
+        host: Set(claim.host.to_owned()),
+        host_given: Set(host.is_some()),
+        username: Set(credentials.map(|credentials| credentials.username.clone())),
+        password: Set(credentials.map(|credentials| service.vault.seal(&credentials.password, &context))),
+        tls_verify: Set(parsed.endpoint.tls.verify),
+        ca_certificate: Set(parsed.endpoint.tls.ca_certificate.clone()),
+        created_at: Set(now),
+        created_by: Set(cx.viewer.subject.clone()),
+        updated_at: Set(now),
+        version: Set(write.version()),
+        ..Default::default()
+    };
+    found.apply_to(&mut row, None);
+    registry::Entity::insert(row).exec_without_returning(write.tx()).await?;
+    let turn = sync_row(id, Some(&found));
+    registry_sync::Entity::insert(turn).exec_without_returning(write.tx()).await?;
+    write_new_spaces(&write, id, found.spaces.iter()).await?;
+    let changes = json!({ "after": { "name": name, "address": parsed.address.as_str(), "host": claim.host } });
+    cx.record(&write, Entry::alike(input.workspace, Target::Registry(id), &name, &changes)).await?;
+    write.commit().await?;
+    // Its images, before anybody asks.
+    service.sync.sweep_aside(id);
     cx.fresh_sight().await?;
     super::find(cx, id).await?.ok_or(Error::not_found("registry"))
 }

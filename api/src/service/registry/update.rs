@@ -9,7 +9,7 @@ use sea_orm::prelude::*;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::super::audit::{self, Actor, Deed};
+use super::super::audit::{Act, Entry, Target, difference};
 use super::super::name::{prose, title};
 use super::super::{Cx, Error, Registry, Space};
 use super::connection::{self, Connection};
@@ -32,7 +32,7 @@ pub struct Change {
     pub tls: Option<Option<Tls>>,
 }
 
-pub async fn update(cx: &Cx, id: Uuid, change: Change) -> Result<Registry, Error> {
+pub async fn update(cx: &Act, id: Uuid, change: Change) -> Result<Registry, Error> {
     let before = super::get_to(cx, Action::UpdateRegistry, id).await.map_err(|error| error.on("id"))?;
     let name = match &change.name {
         None => before.name.clone(),
@@ -57,95 +57,89 @@ pub async fn update(cx: &Cx, id: Uuid, change: Change) -> Result<Registry, Error
         None if before.host_given => (before.host.clone(), true),
         None => (host_of(address)?, false),
     };
-    let (service, actor) = (cx.service.clone(), Actor::from(cx));
+    let service = &cx.service;
     let known = cx.sight().await?.directory().spaces_of(id).to_vec();
     let password_changed = change.password.is_some();
-    let address = address.to_owned();
-    cx.service
-        .to_the_end(async move {
-            let claim =
-                Claim { id: Some(id), workspace: before.workspace_id, name: &name, address: &address, host: &host };
-            claim.check(service.storage.connection()).await?;
-            let noted = service.storage.epoch().await?.version();
-            let found = match &reconnection {
-                None => None,
-                Some(parsed) => {
-                    let is_platform = before.workspace_id.is_none();
-                    let found =
-                        connection::prove(&service, &actor, &name, parsed.endpoint.clone(), is_platform).await?;
-                    is_the_same(&known, &found)?;
-                    Some(found)
-                }
-            };
+    let claim = Claim { id: Some(id), workspace: before.workspace_id, name: &name, address, host: &host };
+    claim.check(service.storage.connection()).await?;
+    let noted = service.storage.epoch().await?.version();
+    let found = match &reconnection {
+        None => None,
+        Some(parsed) => {
+            let is_platform = before.workspace_id.is_none();
+            let found = connection::prove(cx, &name, parsed.endpoint.clone(), is_platform).await?;
+            is_the_same(&known, &found)?;
+            Some(found)
+        }
+    };
 
-            let write = service.storage.write(Raises::Access).await?;
-            match registry::Entity::find_by_id(id).one(write.tx()).await? {
-                None => return Err(Error::not_found("registry").on("id")),
-                Some(now) if now.updated_at != before.updated_at => {
-                    let message = "the registry was changed by somebody else meanwhile: look at it again";
-                    return Err(Error::conflict(message));
-                }
-                Some(_) => {}
-            }
-            claim.check(write.tx()).await?;
-            let mut row = registry::ActiveModel {
-                id: Set(id),
-                name: Set(name.clone()),
-                name_key: Set(name.to_lowercase()),
-                description: Set(description.clone()),
-                address: Set(address.clone()),
-                host: Set(host.clone()),
-                host_given: Set(host_given),
-                updated_at: Set(clock::now()),
-                version: Set(write.version()),
-                ..Default::default()
-            };
-            let mut username = before.username.clone();
-            if let Some(parsed) = &reconnection {
-                let credentials = parsed.endpoint.credentials.as_ref();
-                let context = seal_context(id, &parsed.address);
-                username = credentials.map(|credentials| credentials.username.clone());
-                row.username = Set(username.clone());
-                row.password = Set(credentials.map(|credentials| service.vault.seal(&credentials.password, &context)));
-                row.tls_verify = Set(parsed.endpoint.tls.verify);
-                row.ca_certificate = Set(parsed.endpoint.tls.ca_certificate.clone());
-            }
-            if let Some(found) = &found {
-                found.apply_to(&mut row, Some(before.health_state));
-                write_spaces(&write, id, noted, &found.spaces, &HashMap::new()).await?;
-            }
-            registry::Entity::update(row).exec(write.tx()).await?;
-            if let Some(found) = &found {
-                registry_sync::Entity::update(renewed_sync_row(id, Some(found))).exec(write.tx()).await?;
-            }
-            let deed = Deed {
-                action: "updateRegistry",
-                target: Some(format!("registry:{id}")),
-                target_name: &name,
-                events: audit::alike(
-                    before.workspace_id,
-                    &json!({
-                        "before": {
-                            "name": before.name, "description": before.description,
-                            "address": before.address, "host": before.host, "username": before.username,
-                        },
-                        "after": {
-                            "name": name, "description": description, "address": address, "host": host,
-                            "username": username,
-                        },
-                        "passwordChanged": password_changed,
-                    }),
-                ),
-            };
-            audit::record(&write, &actor, deed).await?;
-            write.commit().await?;
-            if found.is_some() {
-                // What the new account does not list needs a second look.
-                service.sync.sweep_aside(id);
-            }
-            Ok(())
-        })
-        .await?;
+    let write = service.storage.write(Raises::Access).await?;
+    match registry::Entity::find_by_id(id).one(write.tx()).await? {
+        None => return Err(Error::not_found("registry").on("id")),
+        Some(now) if now.updated_at != before.updated_at => {
+            let message = "the registry was changed by somebody else meanwhile: look at it again";
+            return Err(Error::conflict(message));
+        }
+        Some(_) => {}
+    }
+    claim.check(write.tx()).await?;
+    let mut row = registry::ActiveModel {
+        id: Set(id),
+        name: Set(name.clone()),
+        name_key: Set(name.to_lowercase()),
+        description: Set(description.clone()),
+        address: Set(address.to_owned()),
+        host: Set(host.clone()),
+        host_given: Set(host_given),
+        updated_at: Set(clock::now()),
+        version: Set(write.version()),
+        ..Default::default()
+    };
+    let mut username = before.username.clone();
+    if let Some(parsed) = &reconnection {
+        let credentials = parsed.endpoint.credentials.as_ref();
+        let context = seal_context(id, &parsed.address);
+        username = credentials.map(|credentials| credentials.username.clone());
+        row.username = Set(username.clone());
+        row.password = Set(credentials.map(|credentials| service.vault.seal(&credentials.password, &context)));
+        row.tls_verify = Set(parsed.endpoint.tls.verify);
+        row.ca_certificate = Set(parsed.endpoint.tls.ca_certificate.clone());
+    }
+    if let Some(found) = &found {
+        found.apply_to(&mut row, Some(before.health_state));
+        write_spaces(&write, id, noted, &found.spaces, &HashMap::new()).await?;
+    }
+    registry::Entity::update(row).exec(write.tx()).await?;
+    if let Some(found) = &found {
+        registry_sync::Entity::update(renewed_sync_row(id, Some(found))).exec(write.tx()).await?;
+    }
+    let account = reconnection.as_ref().map(|parsed| &parsed.endpoint);
+    let (verify, ca_certificate) = match account {
+        Some(endpoint) => (endpoint.tls.verify, &endpoint.tls.ca_certificate),
+        None => (before.tls_verify, &before.ca_certificate),
+    };
+    let mut changes = difference(
+        json!({
+            "name": before.name, "description": before.description, "address": before.address,
+            "host": before.host, "username": before.username, "verify": before.tls_verify,
+        }),
+        json!({
+            "name": name, "description": description, "address": address,
+            "host": host, "username": username, "verify": verify,
+        }),
+    );
+    if password_changed {
+        changes["passwordChanged"] = true.into();
+    }
+    if *ca_certificate != before.ca_certificate {
+        changes["caCertificateChanged"] = true.into();
+    }
+    cx.record(&write, Entry::alike(before.workspace_id, Target::Registry(id), &name, &changes)).await?;
+    write.commit().await?;
+    if found.is_some() {
+        // What the new account does not list needs a second look.
+        service.sync.sweep_aside(id);
+    }
     cx.fresh_sight().await?;
     super::find(cx, id).await?.ok_or(Error::not_found("registry").on("id"))
 }
