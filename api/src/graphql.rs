@@ -13,6 +13,8 @@ mod binding;
 mod error;
 mod explanation;
 mod federation;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod id;
 mod image;
 pub mod introspection;

@@ -32,6 +32,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::distribution::fuzzing;
 use self::http::{Lane, Traffic, Transport};
 pub use self::{
     address::{Address, AddressError},

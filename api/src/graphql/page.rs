@@ -133,12 +133,12 @@ impl<K: Serialize + Send + Sync> Cursors for Keys<K> {
     }
 }
 
-fn encode<K: Serialize>(order: &str, key: &K) -> String {
+pub(super) fn encode<K: Serialize>(order: &str, key: &K) -> String {
     let text = serde_json::to_string(&(order, key)).expect("keys are texts, numbers and moments");
     URL_SAFE_NO_PAD.encode(text)
 }
 
-fn decode<K: DeserializeOwned>(order: &str, cursor: &str, field: &'static str) -> Result<K, Error> {
+pub(super) fn decode<K: DeserializeOwned>(order: &str, cursor: &str, field: &'static str) -> Result<K, Error> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
     let parsed: Option<(String, K)> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     match parsed {

@@ -1,6 +1,9 @@
 //! What registries tell by themselves: hints, each proven to come from where it says, and none believed. What it speaks of is
 //! read again.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+
 use std::collections::BTreeSet;
 
 use ::entity::registry::{self, Kind};

@@ -5,6 +5,8 @@
 mod auth;
 mod catalog;
 mod challenge;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod link;
 mod manifest;
 mod probe;

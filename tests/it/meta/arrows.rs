@@ -34,6 +34,7 @@ const MODULES: [(&str, &[&str]); 19] = [
     ("jwks", &["auth"]),
     ("config", &["auth", "clock", "jwks", "upstream", "vault"]),
     ("telemetry", &["config"]),
+    ("fuzzing", &["catalog", "graphql", "service", "upstream"]),
     ("vault", &[]),
     ("clock", &[]),
     ("lib", &[]),

@@ -100,7 +100,7 @@ impl Distribution {
     }
 
     async fn fetch_token(&self, realm: &str, service: Option<&str>, scope: Scope<'_>) -> Result<HeaderValue, Error> {
-        let mut url = self.realm(realm)?;
+        let mut url = token_url(self.transport.address().url(), realm)?;
         // The scope is ours, not the challenge's: what a registry asks for is no reason to ask for more.
         let text = scope.text();
         let pairs = [("service", service), ("scope", text.as_deref())];
@@ -149,30 +149,29 @@ impl Distribution {
         known.tokens.insert(text.unwrap_or_default(), token);
         Ok(header)
     }
+}
 
-    /// Where tokens come from, if that is on the registry's own host.
-    fn realm(&self, realm: &str) -> Result<Url, Error> {
-        let own = self.transport.address().url();
-        let mut url = own.join(realm).map_err(|_| Error::malformed("the realm of a challenge is not a URL"))?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str() != own.host_str() {
-            return Err(Error::Unsupported {
-                what: format!(
-                    "the registry sends its clients to {} for tokens, and Fairway gives its account to no other host",
-                    url.host_str().unwrap_or("another place")
-                ),
-            });
-        }
-        if own.scheme() == "https" && url.scheme() == "http" {
-            // Misconfigured behind a proxy that ends TLS: the same path is there, and the account stays covered.
-            let (path, query) = (url.path().to_owned(), url.query().map(str::to_owned));
-            url = own.clone();
-            url.set_path(&path);
-            url.set_query(query.as_deref());
-        }
-        // A realm may hold what would be sent as an account.
-        url.set_fragment(None);
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        Ok(url)
+/// Where tokens come from, if that is on the registry's own host.
+pub(super) fn token_url(own: &Url, realm: &str) -> Result<Url, Error> {
+    let mut url = own.join(realm).map_err(|_| Error::malformed("the realm of a challenge is not a URL"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str() != own.host_str() {
+        return Err(Error::Unsupported {
+            what: format!(
+                "the registry sends its clients to {} for tokens, and Fairway gives its account to no other host",
+                url.host_str().unwrap_or("another place")
+            ),
+        });
     }
+    if own.scheme() == "https" && url.scheme() == "http" {
+        // Misconfigured behind a proxy that ends TLS: the same path is there, and the account stays covered.
+        let (path, query) = (url.path().to_owned(), url.query().map(str::to_owned));
+        url = own.clone();
+        url.set_path(&path);
+        url.set_query(query.as_deref());
+    }
+    // A realm may hold what would be sent as an account.
+    url.set_fragment(None);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Ok(url)
 }
