@@ -42,16 +42,12 @@ pub async fn run(options: Options, out: &mut dyn Write) -> anyhow::Result<()> {
     if !options.once {
         transcript.facts(&[
             ("GraphiQL", &format!("{}/graphql", platform.origin())),
-            ("as an Admin", &authorization(&platform.admin_token())),
-            ("as shop's Admin", &authorization(&platform.workspace_admin_token("shop"))),
+            ("as an Admin", &platform.admin_token()),
+            ("as shop's Admin", &platform.workspace_admin_token("shop")),
+            ("as payments' Viewer", &platform.deployer_token(Some("payments"))),
         ])?;
-        transcript.text("Paste one of them as the headers. Ctrl-C ends the demo.")?;
+        transcript.text("Paste one of them as the token. Ctrl-C ends the demo.")?;
         tokio::signal::ctrl_c().await.context("Ctrl-C cannot be waited for")?;
     }
     platform.stop().await
-}
-
-/// A token in the form in which GraphiQL takes headers.
-fn authorization(token: &str) -> String {
-    format!(r#"{{"Authorization": "Bearer {token}"}}"#)
 }

@@ -59,12 +59,15 @@ impl Platform {
     }
 
     /// Somebody who deploys: may look, and change nothing. Without a workspace, somebody with a token and no more.
-    pub(super) fn deployer(&self, workspace: Option<&str>) -> Client {
-        let token = match workspace {
+    pub(super) fn deployer_token(&self, workspace: Option<&str>) -> String {
+        self.mint(match workspace {
             Some(workspace) => Token::new(&format!("{workspace}-dev")).member(workspace, "viewer"),
             None => Token::new("guest"),
-        };
-        Client::at(&self.origin(), Some(self.mint(token)))
+        })
+    }
+
+    pub(super) fn deployer(&self, workspace: Option<&str>) -> Client {
+        Client::at(&self.origin(), Some(self.deployer_token(workspace)))
     }
 
     pub(super) async fn stop(self) -> anyhow::Result<()> {

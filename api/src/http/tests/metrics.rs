@@ -43,7 +43,7 @@ async fn metrics_with_a_listener_of_their_own_are_there_alone() {
 #[tokio::test]
 async fn routes_are_patterns_and_not_what_was_typed() {
     let (metrics, router) = counted();
-    for path in ["/secret-1", "/secret-2?token=hunter2", "/graphiql/secret-3", "/graphql/secret-4"] {
+    for path in ["/secret-1", "/secret-2?token=hunter2", "/graphiql/secret-3/secret-5", "/graphql/secret-4"] {
         assert_eq!(get(&router, path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
     let preflight = Request::options("/secret-5").header("origin", "https://evil.example").body(Body::empty()).unwrap();
@@ -51,7 +51,7 @@ async fn routes_are_patterns_and_not_what_was_typed() {
     let text = metrics.text().unwrap();
     assert!(!text.contains("secret") && !text.contains("hunter2") && !text.contains("evil"), "{text}");
     assert_eq!(value(&metrics, r#"fairway_http_requests_total{route="none",status="404"}"#).as_deref(), Some("4"));
-    let assets = r#"fairway_http_requests_total{route="/graphiql/{name}",status="404"}"#;
+    let assets = r#"fairway_http_requests_total{route="/graphiql/{version}/{name}",status="404"}"#;
     assert_eq!(value(&metrics, assets).as_deref(), Some("1"));
 }
 

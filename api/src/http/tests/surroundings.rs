@@ -132,10 +132,16 @@ async fn browsers_get_graphiql() {
     assert_eq!(reply.status, StatusCode::OK);
     assert!(reply.header("content-type").starts_with("text/html"));
     assert!(reply.header("content-security-policy").contains("script-src 'self'"));
-    assert!(reply.text.contains(r#"{"headers":{"Authorization":"Bearer dev-token\u003c/script>"}}"#));
-    assert!(!page("evil.example").await.text.contains("dev-token"));
+    assert!(reply.text.contains(r#"{"token":"dev-token\u003c/script>"}"#));
+    assert_eq!((reply.header("cache-control"), reply.header("etag")), ("private, no-store", ""));
+    let foreign = page("evil.example").await;
+    assert!(!foreign.text.contains("dev-token"));
+    assert_eq!(foreign.header("cache-control"), "no-cache");
+    let known = Request::get("/graphql").header("accept", BROWSER).header("if-none-match", foreign.header("etag"));
+    let known = send(edge(settings(), true), known.body(Body::empty()).unwrap()).await;
+    assert_eq!((known.status, known.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
 
-    let address = reply.text.split('"').find(|text| text.starts_with("graphiql/page.js")).unwrap();
+    let address = reply.text.split('"').find(|text| text.ends_with("/page.js")).unwrap();
     let asset =
         |tag: &str| Request::get(format!("/{address}")).header("if-none-match", tag).body(Body::empty()).unwrap();
     let script = send(edge(settings(), true), asset("\"x\"")).await;
@@ -143,7 +149,14 @@ async fn browsers_get_graphiql() {
     assert!(script.header("cache-control").contains("immutable"));
     let again = send(edge(settings(), true), asset(script.header("etag"))).await;
     assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
-    let unknown = Request::get("/graphiql/README.md").body(Body::empty()).unwrap();
+    let compressed =
+        Request::get(format!("/{address}")).header("accept-encoding", "br, gzip").body(Body::empty()).unwrap();
+    let compressed = send(edge(settings(), true), compressed).await;
+    assert_eq!((compressed.status, compressed.header("content-encoding")), (StatusCode::OK, "gzip"));
+    assert!(compressed.text.len() < script.text.len() / 2 && script.header("content-encoding").is_empty());
+    let old = Request::get("/graphiql/0/page.js").body(Body::empty()).unwrap();
+    assert_eq!(send(edge(settings(), true), old).await.header("cache-control"), "public, no-cache");
+    let unknown = Request::get("/graphiql/1/README.md").body(Body::empty()).unwrap();
     assert_eq!(send(edge(settings(), true), unknown).await.status, StatusCode::NOT_FOUND);
 }
 

@@ -1,0 +1,21 @@
+// The tabs that a new visitor finds: what Fairway is for, in the order in which a platform would do it.
+import overview from '../examples/overview.graphql';
+import integrate from '../examples/integrate.graphql';
+import integrateVariables from '../examples/integrate.json';
+import createSpace from '../examples/create_space.graphql';
+import createSpaceVariables from '../examples/create_space.json';
+import setPublic from '../examples/set_public.graphql';
+import setPublicVariables from '../examples/set_public.json';
+import bind from '../examples/bind.graphql';
+import bindVariables from '../examples/bind.json';
+import select from '../examples/select.graphql';
+import selectVariables from '../examples/select.json';
+
+export const examples = [
+  { query: overview, variables: '' },
+  { query: integrate, variables: integrateVariables },
+  { query: createSpace, variables: createSpaceVariables },
+  { query: setPublic, variables: setPublicVariables },
+  { query: bind, variables: bindVariables },
+  { query: select, variables: selectVariables },
+];
