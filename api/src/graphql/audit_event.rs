@@ -59,7 +59,7 @@ impl AuditEvent {
     /// What it was about, where that was one thing; null once it is gone, or when you may not see it.
     async fn target(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
         let target = Target::parse(self.0.target.as_deref()?)?;
-        node::find(ctx.cx(), target.into()).await.map_err(Into::into).transpose()
+        Box::pin(node::find(ctx.cx(), target.into())).await.map_err(Into::into).transpose()
     }
 
     /// What that was called then, or all names with commas where it was several things. Of what is not there, what was

@@ -171,7 +171,7 @@ impl Reply {
 async fn send(site: impl Site, request: Request<Body>) -> Reply {
     let response = site.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, 1 << 22).await.unwrap();
+    let body = axum::body::to_bytes(body, 1 << 24).await.unwrap();
     Reply {
         status: parts.status,
         headers: parts.headers,

@@ -739,7 +739,7 @@ async fn what_is_not_run_is_no_act() {
     let gateway = TestGateway::start().await;
     let admin = gateway.as_admin();
     let document = "mutation ($input: CreateWorkspaceInput!) { createWorkspace(input: $input) { workspace { id } } }";
-    admin.query(document, json!({ "input": {} })).await.refused("GRAPHQL_VALIDATION_FAILED");
+    admin.query(document, json!({ "input": {} })).await.refused("BAD_USER_INPUT");
     admin.ask("mutation { createWorkspace }").await.refused("GRAPHQL_VALIDATION_FAILED");
     gateway.anonymous().query(document, json!({ "input": { "name": "a" } })).await.refused("UNAUTHENTICATED");
     assert_eq!(trail(&admin, Value::Null).await, Vec::<Value>::new());

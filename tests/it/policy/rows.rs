@@ -82,6 +82,10 @@ pub(super) const SUBJECTS: &[(&str, &str, &str)] = &[
     ("SpaceAccessPreview", "of nobody's", "{ previewSpaceAccess(input: { spaceIds: [\"<vault>\"], bindWorkspaceIds: [\"<workspace>\"] }) { @ } }"),
     ("NamespaceAccessChange", "of nobody's", "{ previewSpaceAccess(input: { spaceIds: [\"<vault>\"], bindWorkspaceIds: [\"<workspace>\"] }) { gains { @ } } }"),
     ("AccessDelta", "of nobody's", "{ previewSpaceAccess(input: { spaceIds: [\"<vault>\"], bindWorkspaceIds: [\"<workspace>\"] }) { everyNamespace { @ } } }"),
+
+    ("AuditEventConnection", "all", "{ auditEvents { @ } }"),
+    ("AuditEventEdge", "the newest", "{ auditEvents(first: 1) { edges { @ } } }"),
+    ("AuditEvent", "the newest", "{ auditEvents(first: 1) { nodes { @ } } }"),
 ];
 
 /// Root field, what about, and the question; what is called `it` is looked at.
@@ -140,6 +144,10 @@ pub(super) const CALLS: &[(&str, &str, &str)] = &[
     ("explainImageAccess", "of nobody", "{ it: explainImageAccess(namespace: { name: \"teal-prod\" }, reference: \"<host>/slate-vault/slate-keys\") { available } }"),
     ("previewSpaceAccess", "of nobody", "{ it: previewSpaceAccess(input: { spaceIds: [\"<vault>\"], public: true }) { __typename } }"),
     ("previewSpaceAccess", "bound", "{ it: previewSpaceAccess(input: { spaceIds: [\"<app>\"], unbindWorkspaceIds: [\"<workspace>\"] }) { __typename } }"),
+    ("auditEvents", "all", "{ it: auditEvents { totalCount } }"),
+    ("auditEvents", "of the workspace", "{ it: auditEvents(filter: { workspaceId: \"<workspace>\" }) { totalCount } }"),
+    ("auditEvents", "of a bound space", "{ it: auditEvents(filter: { targetId: \"<app>\" }) { totalCount } }"),
+    ("auditEvents", "of the workspace's registry", "{ it: auditEvents(filter: { targetId: \"<registry>\" }) { totalCount } }"),
 ];
 
 /// Fields of payloads: what an act has done, told to whoever may do it.

@@ -144,9 +144,9 @@ impl Attempt {
         match error {
             Error::Forbidden { .. } => (Outcome::Denied, bounded(self.entries(sight))),
             Error::NotFound { .. } => {
-                let all = self.on.iter().chain(self.with.iter().flatten());
+                let all = distinct(self.on.iter().chain(self.with.iter().flatten()).cloned());
                 let hidden: Vec<Found> =
-                    all.filter_map(|named| find(named, sight)).filter(|found| !found.is_seen).collect();
+                    all.filter_map(|named| find(&named, sight)).filter(|found| !found.is_seen).collect();
                 match hidden.is_empty() {
                     false => (Outcome::Denied, bounded(of_hidden(&hidden))),
                     // From an Admin nothing is hidden.
