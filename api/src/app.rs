@@ -18,7 +18,7 @@ use tracing::info;
 pub use self::encryption::{MissingKeys, Rotated, rotate_keys};
 use crate::auth::{KeySource, OneKey, Verifier};
 use crate::catalog::Catalog;
-use crate::config::{Config, JwtKeys};
+use crate::config::{Config, Introspection, JwtKeys};
 use crate::graphql::{self, Bounds, Graph};
 use crate::http::{self, HttpState, Notification, Patience, Ready, Received, WebhookKind, Webhooks};
 use crate::jwks::{self, Jwks};
@@ -106,7 +106,11 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     // A request that waited for registries must still have time to answer with what the others said.
     let patience = config.upstream_timeout.min(config.request_timeout * 9 / 10);
     let service = Service::new(storage.clone(), mirror, sync.clone(), upstream, vault, patience);
-    let bounds = Bounds { max_depth: config.max_depth, max_complexity: config.max_complexity };
+    let bounds = Bounds {
+        max_depth: config.max_depth,
+        max_complexity: config.max_complexity,
+        suggests: config.introspection != Introspection::Never,
+    };
     let graph = Graph::new(service.clone(), bounds);
 
     if let Some(published) = &published {

@@ -77,6 +77,8 @@ type FairwaySchema = Schema<Query, Mutation, EmptySubscription>;
 pub struct Bounds {
     pub max_depth: usize,
     pub max_complexity: usize,
+    /// Whether who misspells a name is told the names that are like it: no, where the schema is to be read by nobody.
+    pub suggests: bool,
 }
 
 /// What came of a request.
@@ -101,8 +103,9 @@ pub struct Graph {
 
 impl Graph {
     pub fn new(service: Service, bounds: Bounds) -> Self {
-        let schema = builder().limit_depth(bounds.max_depth).limit_complexity(bounds.max_complexity).finish();
-        Self { schema, service }
+        let builder = builder().limit_depth(bounds.max_depth).limit_complexity(bounds.max_complexity);
+        let builder = if bounds.suggests { builder } else { builder.disable_suggestions() };
+        Self { schema: builder.finish(), service }
     }
 
     /// The answer to a question that was answered before, where it is still the one.

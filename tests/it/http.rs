@@ -1,5 +1,6 @@
 //! GraphQL over HTTP: media types, methods, bodies, headers; and what surrounds the graph.
 
+mod attack;
 mod connection;
 mod limits;
 mod surroundings;

@@ -7,6 +7,7 @@
 
 mod documents;
 mod fields;
+mod introspection;
 mod lexer;
 
 use async_graphql::{
@@ -28,11 +29,19 @@ pub struct Limits {
     pub max_tokens: usize,
     /// Fields, with every fragment counted wherever it is spread.
     pub max_fields: u64,
+    /// Rows of the schema that may be asked for, roughly. The question that tools ask has some 300,000.
+    pub max_introspection: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bytes: 64 << 10, max_nesting: 64, max_tokens: 8_000, max_fields: 10_000 }
+        Self {
+            max_bytes: 64 << 10,
+            max_nesting: 64,
+            max_tokens: 8_000,
+            max_fields: 10_000,
+            max_introspection: 2_000_000,
+        }
     }
 }
 
@@ -49,6 +58,8 @@ pub enum LimitError {
     TooManyFields(u64),
     #[error("the document's fragments are spread within each other deeper than {0} levels")]
     FragmentsTooDeep(usize),
+    #[error("the document asks for too much of the schema")]
+    TooMuchIntrospection,
     #[error("fragment `{0}` spreads itself")]
     FragmentCycle(String),
     #[error("a string is not ended")]
@@ -66,7 +77,8 @@ impl LimitError {
             | Self::TooDeep(_)
             | Self::TooManyTokens(_)
             | Self::TooManyFields(_)
-            | Self::FragmentsTooDeep(_) => "QUERY_TOO_COMPLEX",
+            | Self::FragmentsTooDeep(_)
+            | Self::TooMuchIntrospection => "QUERY_TOO_COMPLEX",
             Self::FragmentCycle(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::UnendedString | Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
         }
@@ -92,6 +104,7 @@ fn parse(source: &str, limits: &Limits) -> Result<ExecutableDocument, LimitError
     lexer::check(source, limits)?;
     let document = parse_query(source).map_err(LimitError::Syntax)?;
     fields::check(&document, limits)?;
+    introspection::check(&document, limits)?;
     Ok(document)
 }
 

@@ -15,6 +15,9 @@ use crate::graphql::Executed;
 /// A document can be wrong in thousands of places; the first few are enough to mend it.
 const MAX_REQUEST_ERRORS: usize = 20;
 
+/// async-graphql repeats what is wrong, and that may be all of the document.
+const MAX_MESSAGE_CHARS: usize = 500;
+
 /// An answer that was given before. It had no errors: whatever the media type, it is the same bytes.
 pub(super) fn again(body: Bytes, media_type: MediaType) -> Response {
     answer(StatusCode::OK, media_type, body)
@@ -63,9 +66,14 @@ fn complete(error: &mut ServerError, id: &RequestId, has_variables: bool) {
         Some(Value::String(code)) => code.clone(),
         _ => classify(error, has_variables).to_owned(),
     };
-    if given.is_none() && code == "INTERNAL_SERVER_ERROR" {
+    let is_bare = given.is_none();
+    if is_bare && code == "INTERNAL_SERVER_ERROR" {
         error!(error = error.message, "A field failed in a way that has no code");
         "internal error".clone_into(&mut error.message);
+    }
+    if is_bare && let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        error.message.truncate(end);
+        error.message.push('…');
     }
     let extensions = error.extensions.get_or_insert_default();
     if extensions.get("retryable").is_none() {

@@ -21,6 +21,15 @@ struct Parameters {
 }
 
 pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), Fault> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    {
+        let message = "the body must not be compressed";
+        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_USER_INPUT", message));
+    }
+    if headers.get_all(header::CONTENT_TYPE).iter().nth(1).is_some() {
+        let message = "there is more than one Content-Type header";
+        return Err(Fault::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "BAD_USER_INPUT", message));
+    }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"));
@@ -47,16 +56,21 @@ pub(super) fn unreadable(status: StatusCode, limit_bytes: usize) -> Fault {
 }
 
 pub(super) fn from_json(body: &[u8]) -> Result<Request, Fault> {
-    let parameters = match serde_json::from_slice(body) {
-        Ok(Value::Object(parameters)) => parameters,
-        Ok(Value::Array(_)) => {
-            return Err(Fault::malformed("batches are not supported: send one request at a time"));
-        }
-        Ok(_) => return Err(Fault::malformed("the body must be a JSON object")),
-        Err(_) => return Err(Fault::malformed("the body is not well-formed JSON")),
-    };
-    let parameters = Parameters::deserialize(Value::Object(parameters));
-    parameters.map_err(|_| Fault::malformed("the body must be a JSON object"))?.into_request()
+    const UNREADABLE: &str = "the body is not well-formed JSON";
+    // serde would read a list as the parameters in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Fault::malformed(match serde_json::from_slice(body) {
+            Ok(Value::Array(_)) => "batches are not supported: send one request at a time",
+            Ok(_) => "the body must be a JSON object",
+            Err(_) => UNREADABLE,
+        }));
+    }
+    let parameters: Parameters = serde_json::from_slice(body).map_err(|error| {
+        // Any value will do, so what is wrong with well-formed JSON is that something stands twice: whoever looked at the
+        // request on its way may have seen the other one.
+        Fault::malformed(if error.is_data() { "a parameter is given twice" } else { UNREADABLE })
+    })?;
+    parameters.into_request()
 }
 
 pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
