@@ -15,7 +15,7 @@ export async function startDemo() {
   const fact = (name) => demo.said().match(new RegExp(`^ *${name} +(\\S+)`, 'm'))[1];
   return {
     origin: fact('gateway'),
-    harbor: fact('harbor-east'),
+    shopHarbor: fact('harbor-shop'),
     tokens: { admin: fact('as an Admin'), viewer: fact("as payments' Viewer") },
     stop: demo.stop,
   };
