@@ -76,6 +76,7 @@ async fn questions_about_an_image_end_with_the_deadline() {
         .upstream_timeout(Duration::from_secs(60))
         .configure(|config| config.request_timeout = Duration::from_secs(1));
     let world = World::on(gateway.start().await).await;
+    nothing_in_flight(&world.harbor).await;
     world.harbor.pause();
     let reply = world.admin.ask(&tags(&world)).await;
     assert_eq!(reply.code(), Some("UPSTREAM_UNAVAILABLE"), "{}", reply.text);

@@ -46,6 +46,7 @@ impl NodeQuery {
 
     /// The objects of these ids, in the same order and number; null for each that there is not, or that you may not
     /// see.
+    #[graphql(complexity = "1 + ids.len() * child_complexity / 2")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,

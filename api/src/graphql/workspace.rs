@@ -36,6 +36,7 @@ impl Workspace {
     }
 
     /// The Kubernetes namespaces that belong to it, by cluster and name.
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
     async fn namespaces(
         &self,
         ctx: &Context<'_>,
@@ -50,6 +51,7 @@ impl Workspace {
     }
 
     /// The spaces of PLATFORM registries that are bound to it, oldest binding first.
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
     async fn bindings(
         &self,
         ctx: &Context<'_>,
@@ -64,6 +66,7 @@ impl Workspace {
     }
 
     /// The registries of its own, by name.
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
     async fn registries(
         &self,
         ctx: &Context<'_>,
@@ -180,6 +183,7 @@ impl WorkspaceQuery {
     }
 
     /// The workspaces that you are in, or all of them for an Admin, by name.
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
     async fn workspaces(
         &self,
         ctx: &Context<'_>,

@@ -121,7 +121,8 @@ async fn a_registry_that_nobody_looked_at_is_unknown() {
 #[tokio::test]
 async fn each_fault_of_a_certificate_has_its_own_cause() {
     let gateway = TestGateway::start().await;
-    let table: [(&str, fn(&mut CertificateParams), &[&str]); 4] = [
+    type Spoil = fn(&mut CertificateParams);
+    let table: [(&str, Spoil, &[&str]); 4] = [
         ("127.0.0.1", |_| {}, &["signed by an authority that Fairway does not know", "tls.caCertificate"]),
         ("127.0.0.1", |params| params.not_after = date_time_ymd(2020, 1, 1), &["has expired", "renew"]),
         ("127.0.0.1", |params| params.not_before = date_time_ymd(2999, 1, 1), &["not valid yet", "clocks"]),
