@@ -16,6 +16,7 @@ mod image;
 mod jwks;
 mod keys;
 mod kill;
+mod leak;
 mod meta;
 mod metrics;
 mod namespace;
