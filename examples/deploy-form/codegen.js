@@ -24,7 +24,7 @@ const sections = await preset.buildGeneratesSection({
   plugins: [],
   pluginMap: {},
   // Documents as strings: the form needs no GraphQL library when it runs.
-  config: { documentMode: 'string', useTypeImports: true, enumType: 'string-literal', scalars, strictScalars: true },
+  config: { documentMode: 'string', useTypeImports: true, scalars, defaultScalarType: 'unknown' },
   presetConfig: { fragmentMasking: false },
 });
 await mkdir(baseOutputDir, { recursive: true });
