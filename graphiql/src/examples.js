@@ -10,6 +10,8 @@ import bind from '../examples/bind.graphql';
 import bindVariables from '../examples/bind.json';
 import select from '../examples/select.graphql';
 import selectVariables from '../examples/select.json';
+import explain from '../examples/explain.graphql';
+import explainVariables from '../examples/explain.json';
 
 export const examples = [
   { query: overview, variables: '' },
@@ -18,4 +20,5 @@ export const examples = [
   { query: setPublic, variables: setPublicVariables },
   { query: bind, variables: bindVariables },
   { query: select, variables: selectVariables },
+  { query: explain, variables: explainVariables },
 ];

@@ -152,7 +152,7 @@ test('the tabs hold what Fairway is for', async () => {
   const page = await open();
   await signIn(page);
   const names = await page.locator('.graphiql-tab-button').allTextContents();
-  assert.deepEqual(names, ['Overview', 'Integrate', 'CreateSpace', 'SetPublic', 'Bind', 'Select']);
+  assert.deepEqual(names, ['Overview', 'Integrate', 'CreateSpace', 'SetPublic', 'Bind', 'Select', 'Explain']);
 
   const { nodes } = (await answerOf(page)).registries;
   const east = nodes.find((registry) => registry.name === 'harbor-east');
@@ -162,6 +162,10 @@ test('the tabs hold what Fairway is for', async () => {
   const data = await answerOf(page);
   assert.equal(data.availableImages.totalCount, 4);
   await page.shoot('graphiql-select');
+
+  await switchTo(page, 'Explain');
+  const { explainImageAccess } = await answerOf(page);
+  assert.ok(explainImageAccess.checks.some((check) => check.outcome === 'FAILED' && check.remedy));
   await page.finish();
 });
 
