@@ -171,7 +171,7 @@ test('the tabs hold what Fairway is for', async () => {
 
 test('each example is good, and has the variables that it needs', async () => {
   const schema = buildSchema(await readFile(new URL('schema.graphql', repository), 'utf8'));
-  const folder = new URL('graphiql/examples/', repository);
+  const folder = new URL('api/graphiql/examples/', repository);
   const files = await readdir(folder);
   const documents = files.filter((file) => file.endsWith('.graphql'));
   assert.ok(documents.length >= 6);

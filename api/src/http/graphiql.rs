@@ -1,6 +1,6 @@
 //! `GraphiQL`, the page on which people try the graph. Everything it loads is compiled in: a platform may have no internet.
 //!
-//! `graphiql/` in the repository builds it; what comes out stands in `api/assets/graphiql`, compressed.
+//! `api/graphiql` builds it; what comes out stands in `api/assets/graphiql`, compressed.
 
 use std::{
     collections::hash_map::DefaultHasher,

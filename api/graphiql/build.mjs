@@ -1,4 +1,4 @@
-// Builds the page into `../api/assets/graphiql`, as the binary takes it in: minified, compressed, with its licences.
+// Builds the page into `../assets/graphiql`, as the binary takes it in: minified, compressed, with its licences.
 // With a folder as argument, builds there instead, so that CI can compare.
 import { build } from 'esbuild';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { constants, gzipSync } from 'node:zlib';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const target = resolve(process.argv[2] ?? join(here, '../api/assets/graphiql'));
+const target = resolve(process.argv[2] ?? join(here, '../assets/graphiql'));
 const modules = join(here, 'node_modules');
 
 const common = {
