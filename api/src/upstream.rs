@@ -39,6 +39,7 @@ pub use self::{
     address::{Address, AddressError},
     error::{Error, UnreachableKind},
     guard::{Guard, Guards, NetworkError, Networks, Reach},
+    name::is_tag,
     probe::{Check, Privilege, Probe},
     registry::Registry,
     resource::{Artifact, Image, Platform, Quota, Recent, Space, SpaceKey, Tag, TagKey, Visibility},
@@ -68,12 +69,15 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
-            max_body_bytes: 32 << 20,
+            max_body_bytes: 4 << 20,
             concurrency: 4,
             breaker_pause: Duration::from_secs(15),
         }
     }
 }
+
+/// All replies of one list together: more than a hundred thousand repositories take.
+const MAX_LIST_BYTES: usize = 32 << 20;
 
 /// The product at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

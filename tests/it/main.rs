@@ -11,6 +11,7 @@ mod federation;
 mod hang_up;
 mod harness;
 mod history;
+mod hostile;
 mod http;
 mod image;
 mod jwks;

@@ -11,6 +11,7 @@ pub mod docker_registry;
 pub mod eventually;
 pub mod gateway;
 pub mod harbor;
+pub mod hostile;
 pub mod identity_provider;
 pub mod load;
 pub mod program;

@@ -82,7 +82,7 @@ impl Image {
 
     /// Its tags, which may all have been deleted; newest push first, or in a Docker Registry, which tells no push times, by version, descending. Null
     /// with an error when the registry does not answer.
-    #[graphql(complexity = "50 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 2")]
+    #[graphql(complexity = "100 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 2")]
     async fn tags(
         &self,
         ctx: &Context<'_>,

@@ -169,7 +169,7 @@ impl NamespaceQuery {
 
     /// The namespaces that you may see, by cluster and name: those of your workspaces, and the free ones for
     /// Workspace Admins.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     async fn namespaces(
         &self,
         ctx: &Context<'_>,

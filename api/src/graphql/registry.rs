@@ -206,7 +206,7 @@ impl Registry {
     }
 
     /// Its spaces that you may see.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn spaces(
         &self,
@@ -466,7 +466,7 @@ impl RegistryQuery {
     }
 
     /// The registries that you may see: those with a space that reaches you, and those of your workspaces.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn registries(
         &self,

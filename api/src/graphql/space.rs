@@ -66,7 +66,7 @@ impl Space {
     }
 
     /// Its bindings to workspaces that you may see, oldest first.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     async fn bindings(
         &self,
         ctx: &Context<'_>,
@@ -363,7 +363,7 @@ impl SpaceQuery {
 
     /// The spaces that you may see: public ones, those bound to your workspaces, and those of your workspaces' own
     /// registries.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the field")]
     async fn spaces(
         &self,

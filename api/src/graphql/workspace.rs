@@ -36,7 +36,7 @@ impl Workspace {
     }
 
     /// The Kubernetes namespaces that belong to it, by cluster and name.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     async fn namespaces(
         &self,
         ctx: &Context<'_>,
@@ -51,7 +51,7 @@ impl Workspace {
     }
 
     /// The spaces of PLATFORM registries that are bound to it, oldest binding first.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     async fn bindings(
         &self,
         ctx: &Context<'_>,
@@ -66,7 +66,7 @@ impl Workspace {
     }
 
     /// The registries of its own, by name.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     async fn registries(
         &self,
         ctx: &Context<'_>,
@@ -183,7 +183,7 @@ impl WorkspaceQuery {
     }
 
     /// The workspaces that you are in, or all of them for an Admin, by name.
-    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 3")]
+    #[graphql(complexity = "1 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 10")]
     async fn workspaces(
         &self,
         ctx: &Context<'_>,

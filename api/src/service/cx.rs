@@ -1,7 +1,7 @@
 //! The context of one request: who asks, under which id, and the one moment that it reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -12,6 +12,9 @@ use crate::auth::Viewer;
 use crate::auth::policy::{Action, Scope, may};
 use crate::storage::Epoch;
 
+/// What one request asks registries for, at most. A page of a hundred images with one thing of each is far below.
+const MAX_QUESTIONS: usize = 500;
+
 /// Made once for a request; every function of [`super`] takes it first.
 pub struct Cx {
     pub service: Service,
@@ -21,6 +24,8 @@ pub struct Cx {
     pub(super) deadline: Instant,
     /// Pinned at the first read, and again after each mutation.
     sight: Mutex<Option<Arc<Sight>>>,
+    /// How many questions it has asked registries.
+    n_questions: AtomicUsize,
     /// Whether the answer follows from more than what is stored.
     depends_on_more: AtomicBool,
 }
@@ -28,8 +33,9 @@ pub struct Cx {
 impl Cx {
     pub fn new(service: Service, viewer: Arc<Viewer>, request_id: String) -> Self {
         let deadline = Instant::now() + service.deadline;
-        let (sight, depends_on_more) = (Mutex::new(None), AtomicBool::new(false));
-        Self { service, viewer, request_id, deadline, sight, depends_on_more }
+        let (sight, n_questions) = (Mutex::new(None), AtomicUsize::new(0));
+        let depends_on_more = AtomicBool::new(false);
+        Self { service, viewer, request_id, deadline, sight, n_questions, depends_on_more }
     }
 
     /// What the viewer may see, as of the moment that this request reads.
@@ -53,6 +59,19 @@ impl Cx {
     pub async fn fresh_sight(&self) -> Result<Arc<Sight>, Error> {
         *self.sight.lock().await = None;
         self.sight().await
+    }
+
+    /// Counts a question to a registry: lists within lists ask for thousands, however little the document looks like it.
+    ///
+    /// # Errors
+    /// When the request has asked enough.
+    pub(super) fn count_question(&self) -> Result<(), Error> {
+        if self.n_questions.fetch_add(1, Ordering::Relaxed) < MAX_QUESTIONS {
+            return Ok(());
+        }
+        Err(Error::unsupported(format!(
+            "one request asks registries for at most {MAX_QUESTIONS} things: select fewer images at a time"
+        )))
     }
 
     /// Tells that the answer shows what the epoch says nothing of: what a registry was asked just now, when something

@@ -154,6 +154,7 @@ where
     F: Future<Output = Result<T, upstream::Error>>,
 {
     cx.depends_on_more();
+    cx.count_question()?;
     match cx.service.sync.ask(&image.registry, cx.deadline, question).await {
         Ok(answer) => Ok(answer),
         Err(error) => Err(Error::Upstream {

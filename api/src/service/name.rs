@@ -1,6 +1,7 @@
 //! Names as they are typed in, parsed once.
 
 use super::Error;
+pub use crate::upstream::is_tag;
 
 /// The longest list of pairs, ids or namespaces that one mutation takes.
 pub const MAX_PAIRS: usize = 1_000;
@@ -90,15 +91,6 @@ impl ImageReference {
             digest: digest.map(str::to_owned),
         })
     }
-}
-
-/// 1 to 128 letters, digits, `_`, `.` and `-`, the first neither `.` nor `-` (OCI distribution spec 1.1).
-pub fn is_tag(text: &str) -> bool {
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    let bytes = text.as_bytes();
-    bytes.len() <= 128
-        && bytes.first().is_some_and(|byte| word(*byte))
-        && bytes.iter().all(|byte| word(*byte) || b".-".contains(byte))
 }
 
 /// `algorithm:hex` with at least 32 hexadecimal digits (OCI image spec 1.1, digests).

@@ -28,6 +28,16 @@ pub(super) fn is_sound_reference(reference: &str) -> bool {
             .is_none_or(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
+/// 1 to 128 letters, digits, `_`, `.` and `-`, the first neither `.` nor `-` (OCI distribution spec 1.1). What else a
+/// registry calls a tag can be pulled by nobody.
+pub fn is_tag(text: &str) -> bool {
+    let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let bytes = text.as_bytes();
+    bytes.len() <= 128
+        && bytes.first().is_some_and(|byte| word(*byte))
+        && bytes.iter().all(|byte| word(*byte) || b".-".contains(byte))
+}
+
 /// One path segment or query value; a slash is escaped as well.
 pub(super) fn escape(name: &str) -> String {
     utf8_percent_encode(name, RESERVED).to_string()

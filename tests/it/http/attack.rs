@@ -135,17 +135,11 @@ fn breadth(attacks: &mut Attacks<'_>) {
             tags(first: {first}) {{ nodes {{ name }} }} }} }} }} }} }} }}")
     };
     attacks.document("lists of lists", format!("{{ {} }}", wide("100")), TOO_COMPLEX);
-    attacks.document("lists by default", format!("{{ {} }}", wide("100").replace("(first: 100)", "")), TOO_COMPLEX);
     attacks.document("lists from behind", format!("{{ {} }}", wide("100").replace("first", "last")), TOO_COMPLEX);
     let by_variable = format!("query ($n: Int) {{ {} }}", wide("$n"));
     attacks.json("lists by a variable", &json!({ "query": by_variable, "variables": { "n": 100 } }), TOO_COMPLEX);
     let by_default = format!("query ($n: Int = 100) {{ {} }}", wide("$n"));
     attacks.document("lists by a variable's default", by_default, TOO_COMPLEX);
-    attacks.json(
-        "lists by a variable that is null",
-        &json!({ "query": by_variable, "variables": { "n": null } }),
-        TOO_COMPLEX,
-    );
     attacks.json(
         "lists by a variable that is huge",
         &json!({ "query": by_variable, "variables": { "n": i32::MAX } }),

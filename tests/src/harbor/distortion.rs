@@ -2,12 +2,13 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::io;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
@@ -37,6 +38,9 @@ pub(super) async fn instead(faults: &[Fault], target: &str) -> Option<Response> 
                 .status(StatusCode::TOO_MANY_REQUESTS)
                 .with(header::RETRY_AFTER, retry_after.to_string()),
             Fault::HugeBody(size) => return Some(huge(*size)),
+            Fault::GzipBomb(size) => {
+                Reply::body("application/json", gzip_bomb(*size)).with(header::CONTENT_ENCODING, "gzip".to_owned())
+            }
             Fault::DeepJson => {
                 let depth = 100_000;
                 Reply::body("application/json", "[".repeat(depth) + &"]".repeat(depth) + "\n")
@@ -75,6 +79,37 @@ pub(super) fn distort(faults: &[Fault], mut reply: Reply) -> Response {
                     }
                 });
             }),
+            Fault::HalfJson => reply.body.truncate(reply.body.len() / 2),
+            Fault::ListsSwapped => rewrite(&mut reply, swap),
+            Fault::NullValues => rewrite(&mut reply, |value| each_value(value, &|_, value| *value = Value::Null)),
+            Fault::Numbers(text) => rewrite(&mut reply, |value| {
+                let number: Value = serde_json::from_str(text).unwrap_or_else(|_| Value::from(*text));
+                each_value(value, &|key, value| {
+                    if value.is_number() && !key.ends_with("id") {
+                        value.clone_from(&number);
+                    }
+                });
+            }),
+            Fault::Times(text) => rewrite(&mut reply, |value| {
+                each_value(value, &|key, value| {
+                    if key.ends_with("_time") {
+                        *value = Value::from(*text);
+                    }
+                });
+            }),
+            Fault::Names(text) => rewrite(&mut reply, |value| rename(value, text)),
+            Fault::LongNames(length) => rewrite(&mut reply, |value| rename(value, &"x".repeat(*length))),
+            Fault::LongHeader(length) => {
+                reply.headers.push((HeaderName::from_static("x-long"), "x".repeat(*length)));
+            }
+            Fault::ManyHeaders(count) => {
+                let name = |number| HeaderName::from_bytes(format!("x-{number}").as_bytes());
+                reply.headers.extend((0..*count).filter_map(|number| Some((name(number).ok()?, "x".to_owned()))));
+            }
+            Fault::ContentType(text) => {
+                reply.headers.retain(|(name, _)| *name != header::CONTENT_TYPE);
+                reply.headers.push((header::CONTENT_TYPE, (*text).to_owned()));
+            }
             Fault::InvalidUtf8 => spoil_first_name(&mut reply.body),
             Fault::Bom => drop(reply.body.splice(0..0, *b"\xef\xbb\xbf")),
             _ => {}
@@ -167,6 +202,49 @@ fn rewrite(reply: &mut Reply, change: impl FnOnce(&mut Value)) {
         change(&mut value);
         reply.body = format!("{value}\n").into_bytes();
     }
+}
+
+/// Each value of each object, with its key.
+fn each_value(value: &mut Value, change: &impl Fn(&str, &mut Value)) {
+    match value {
+        Value::Array(rows) => rows.iter_mut().for_each(|row| each_value(row, change)),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                each_value(value, change);
+                change(key, value);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn rename(value: &mut Value, name: &str) {
+    each_value(value, &|key, value| {
+        if matches!(key, "name" | "repository_name" | "project_name") {
+            *value = Value::from(name);
+        }
+    });
+}
+
+fn swap(value: &mut Value) {
+    *value = match value.take() {
+        Value::Array(rows) => {
+            Value::Object(rows.into_iter().enumerate().map(|(n, row)| (n.to_string(), row)).collect())
+        }
+        other => Value::Array(vec![other]),
+    };
+}
+
+/// An array of ones, compressed.
+fn gzip_bomb(size: usize) -> Vec<u8> {
+    const CHUNK: usize = 1 << 20;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let ones = "1,".repeat(CHUNK / 2);
+    let mut write = |bytes: &[u8]| encoder.write_all(bytes).expect("memory can be written to");
+    write(b"[");
+    (0..size / CHUNK).for_each(|_| write(ones.as_bytes()));
+    write(b"1]\n");
+    encoder.finish().expect("memory can be written to")
 }
 
 fn each_project(value: &mut Value, change: impl Fn(&mut serde_json::Map<String, Value>)) {

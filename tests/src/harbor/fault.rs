@@ -37,8 +37,30 @@ pub enum Fault {
     EndlessList,
     /// 200 with a JSON array of about this many bytes.
     HugeBody(usize),
+    /// 200 with this many bytes of JSON, in a thousandth of that (gzip).
+    GzipBomb(usize),
     /// 200 with JSON nested 100,000 deep.
     DeepJson,
+    /// JSON that ends in its middle, in a body that is whole.
+    HalfJson,
+    /// A list is an object, and an object a list.
+    ListsSwapped,
+    /// Every value is `null`.
+    NullValues,
+    /// Every number but an id is this.
+    Numbers(&'static str),
+    /// Every time is this text.
+    Times(&'static str),
+    /// Every name is this text, and so the same.
+    Names(&'static str),
+    /// Every name has this many bytes.
+    LongNames(usize),
+    /// A header of this many bytes.
+    LongHeader(usize),
+    /// This many headers.
+    ManyHeaders(usize),
+    /// `Content-Type` says this, whatever the body is.
+    ContentType(&'static str),
     /// The first name in the answer is no UTF-8.
     InvalidUtf8,
     /// A byte order mark in front of the JSON.

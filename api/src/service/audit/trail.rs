@@ -3,13 +3,14 @@
 //! Read from the rows: the trail is long, and not part of what the epoch guards.
 
 use ::entity::audit_event::{Column, Entity, Outcome};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::prelude::*;
 use sea_orm::{Condition, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::{Event, Target};
 use crate::auth::policy::Action;
+use crate::clock;
 use crate::service::{Cx, Error, Sight};
 
 /// What a list of events is narrowed to.
@@ -179,9 +180,9 @@ fn chosen(filter: &Filter) -> Option<Condition> {
     Some(chosen)
 }
 
-/// The nearest moment that every database can hold: from 1970 to 9999.
+/// The nearest moment that an event can have, to a day. MariaDB compares moments as `TIMESTAMP`: one before 1970 or after
+/// that type's end would hold for no row.
 fn storable(moment: DateTime<Utc>) -> DateTime<Utc> {
-    let last =
-        NaiveDate::from_ymd_opt(9999, 12, 31).and_then(|day| day.and_hms_opt(0, 0, 0)).map(|last| last.and_utc());
-    moment.clamp(DateTime::UNIX_EPOCH, last.unwrap_or(DateTime::UNIX_EPOCH))
+    let day = TimeDelta::days(1);
+    moment.clamp(DateTime::UNIX_EPOCH + day, clock::now() + day)
 }

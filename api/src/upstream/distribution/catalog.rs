@@ -11,13 +11,20 @@ use crate::upstream::{Error, Image, Tag, name, version};
 /// The most that distribution gives at once unless it is told otherwise, and what it gives unasked.
 const PAGE_SIZES: [usize; 2] = [1000, 100];
 
-/// The end of patience.
+/// The end of patience: a hundred thousand names, of a length that is usual.
 const MAX_PAGES: usize = 2000;
+const MAX_ROWS: usize = 100_000;
+const MAX_LIST_BYTES: usize = 8 << 20;
+
+/// Pages in a row that bring nothing new. Some hide what the account may not see only after paging, so there may be some.
+const MAX_VAIN_PAGES: usize = 50;
 
 const JSON: &str = "application/json";
 
 #[derive(Deserialize)]
 struct Repositories {
+    // May be null; where it is missing, this is no catalog.
+    #[serde(deserialize_with = "Option::deserialize")]
     repositories: Option<Vec<String>>,
 }
 
@@ -73,6 +80,7 @@ impl Distribution {
         let mut repositories = BTreeSet::new();
         let mut seen = HashSet::new();
         let mut query = format!("n={size}");
+        let (mut n_bytes, mut n_vain) = (0, 0);
         for _ in 0..MAX_PAGES {
             if !seen.insert(query.clone()) {
                 return Err(Error::malformed("the catalog goes round in a circle"));
@@ -83,9 +91,14 @@ impl Distribution {
             };
             let page: Repositories = reply.json()?;
             let page = page.repositories.unwrap_or_default();
+            n_bytes += reply.length();
             let last = page.last().cloned();
             let (count, known) = (page.len(), repositories.len());
             repositories.extend(page);
+            n_vain = if repositories.len() > known { 0 } else { n_vain + 1 };
+            if n_bytes > MAX_LIST_BYTES || repositories.len() > MAX_ROWS || n_vain > MAX_VAIN_PAGES {
+                return Err(Error::TooLarge);
+            }
             let next = reply.header(LINK).and_then(next_query);
             query = match (next, last) {
                 // Even behind an empty page: some hide what the account may not see only after paging.
@@ -141,6 +154,7 @@ impl Distribution {
         let mut seen = HashSet::new();
         // Without `n` every version gives all tags at once, and 3.0 cannot skip any.
         let mut query = String::new();
+        let mut n_bytes = 0;
         for _ in 0..MAX_PAGES {
             if !seen.insert(query.clone()) {
                 return Err(Error::malformed("the list of tags goes round in a circle"));
@@ -156,7 +170,11 @@ impl Distribution {
             let page: Tags = reply.json()?;
             let page = page.tags.unwrap_or_default();
             let next = reply.header(LINK).and_then(next_query);
-            names.extend(page);
+            names.extend(page.into_iter().filter(|tag| name::is_tag(tag)));
+            n_bytes += reply.length();
+            if n_bytes > MAX_LIST_BYTES || names.len() > MAX_ROWS {
+                return Err(Error::TooLarge);
+            }
             match next {
                 Some(next) => query = format!("?{next}"),
                 None => return Ok(in_version_order(names)),

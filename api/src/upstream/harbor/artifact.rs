@@ -92,7 +92,7 @@ impl Harbor {
             if artifact.project_id.to_string() != space.id {
                 return Err(Error::NotFound);
             }
-            for tag in artifact.tags.into_iter().flatten() {
+            for tag in artifact.tags.into_iter().flatten().filter(|tag| name::is_tag(&tag.name)) {
                 let tag = Tag {
                     digest: Some(artifact.digest.clone()),
                     pushed_at: tag.push_time,
@@ -168,7 +168,8 @@ fn repositories(space: &SpaceKey) -> String {
 
 impl From<Found> for Artifact {
     fn from(found: Found) -> Self {
-        let mut tags: Vec<String> = found.tags.into_iter().flatten().map(|tag| tag.name).collect();
+        let mut tags: Vec<String> =
+            found.tags.into_iter().flatten().map(|tag| tag.name).filter(|tag| name::is_tag(tag)).collect();
         tags.sort();
         let children = found.references.unwrap_or_default();
         let platforms = if children.is_empty() {

@@ -10,6 +10,7 @@ use reqwest::{Method, header::HeaderName};
 use serde::de::DeserializeOwned;
 
 use super::{Error, Harbor, Reply};
+use crate::upstream::MAX_LIST_BYTES;
 
 /// More than 100 is refused since 2.1.
 pub(super) const PAGE_SIZE: usize = 100;
@@ -28,9 +29,19 @@ pub(super) trait Row: DeserializeOwned {
     fn id(&self) -> i64;
 }
 
+/// A page of a list.
+pub(super) struct Page<T> {
+    pub(super) rows: Vec<T>,
+    /// How many rows there are on all pages, if that is told.
+    pub(super) total: Option<usize>,
+    n_bytes: usize,
+}
+
 /// One reading of a list.
 struct Sweep<T> {
     rows: BTreeMap<i64, T>,
+    /// What all of it came in.
+    n_bytes: usize,
     /// The count, if it was given and did not change; `Err` if it did.
     total: Result<Option<usize>, ()>,
 }
@@ -80,16 +91,20 @@ impl Harbor {
     }
 
     async fn sweep<T: Row>(&self, source: &Source<'_>) -> Result<Sweep<T>, Error> {
-        let mut sweep = Sweep { rows: BTreeMap::new(), total: Ok(None) };
+        let mut sweep = Sweep { rows: BTreeMap::new(), n_bytes: 0, total: Ok(None) };
         let first = self.page::<T>(source, 1).await?;
         // What the first page counts is asked for together, and what it did not count one page after the other.
-        let n_counted = first.1.map_or(1, |total| total.div_ceil(PAGE_SIZE)).clamp(1, MAX_PAGES);
+        let n_counted = first.total.map_or(1, |total| total.div_ceil(PAGE_SIZE)).clamp(1, MAX_PAGES);
         let page = |number| self.page::<T>(source, number);
         let counted = stream::iter(2..=n_counted).map(page).buffered(PAGES_AT_A_TIME);
         let uncounted = stream::iter(n_counted + 1..=MAX_PAGES).then(page);
         let mut pages = pin!(stream::iter([Ok(first)]).chain(counted).chain(uncounted).enumerate());
         while let Some((place, page)) = pages.next().await {
-            let (rows, total) = page?;
+            let Page { rows, total, n_bytes } = page?;
+            sweep.n_bytes += n_bytes;
+            if sweep.n_bytes > MAX_LIST_BYTES {
+                return Err(Error::TooLarge);
+            }
             sweep.total = match sweep.total {
                 Ok(_) if place == 0 => Ok(total),
                 Ok(known) if known == total => Ok(known),
@@ -109,12 +124,8 @@ impl Harbor {
         Err(Error::TooLarge)
     }
 
-    /// One page, counted from 1, and how many rows there are on all pages.
-    pub(super) async fn page<T: Row>(
-        &self,
-        source: &Source<'_>,
-        number: usize,
-    ) -> Result<(Vec<T>, Option<usize>), Error> {
+    /// One page, counted from 1.
+    pub(super) async fn page<T: Row>(&self, source: &Source<'_>, number: usize) -> Result<Page<T>, Error> {
         let mut reply = self.page_reply(source, number).await?;
         let mut rows = reply.json::<Option<Vec<T>>>();
         if matches!(rows, Err(Error::Malformed { .. })) {
@@ -122,7 +133,7 @@ impl Harbor {
             rows = reply.json();
         }
         let total = reply.header(TOTAL).and_then(|total| total.trim().parse().ok());
-        Ok((rows?.unwrap_or_default(), total))
+        Ok(Page { rows: rows?.unwrap_or_default(), total, n_bytes: reply.length() })
     }
 
     async fn page_reply(&self, source: &Source<'_>, number: usize) -> Result<Reply, Error> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     Harbor,
-    list::{Row, Source},
+    list::{Page, Row, Source},
 };
 use crate::upstream::{Error, Image, Recent, SpaceKey, name, time};
 
@@ -67,7 +67,7 @@ impl Harbor {
             query: "sort=-update_time,-repository_id",
             trusts_count: false,
         };
-        let (repositories, total) = self.page::<Repository>(&source, page).await?;
+        let Page { rows: repositories, total, .. } = self.page::<Repository>(&source, page).await?;
         // A sort that is not known is ignored, not refused, and then the last changed may be on any page. Databases
         // differ in where they put repositories without a time.
         if !repositories.iter().filter_map(|repository| repository.update_time).is_sorted_by(|a, b| a >= b) {

@@ -12,6 +12,10 @@ use serde_json::Value;
 
 use crate::upstream::{Error, error::presentable};
 
+/// Values in one reply. Read, each takes up to fifty times what it takes in a body; the longest replies that registries
+/// give, a page of a hundred artifacts or all tags of an image, have some ten thousand.
+const MAX_VALUES: usize = 250_000;
+
 /// A whole reply: status, headers, and a body within bounds.
 pub(in crate::upstream) struct Reply {
     status: StatusCode,
@@ -82,13 +86,16 @@ impl Reply {
 
     /// Like [`Reply::json`], for the few replies that are JSON and do not say so.
     pub(in crate::upstream) fn untyped_json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if !self.is_modest() {
+            return Err(Error::TooLarge);
+        }
         let value = self.value().ok_or_else(|| Error::malformed("a reply is not whole JSON"))?;
         serde_json::from_value(value).map_err(|_| Error::malformed("a reply has another shape than documented"))
     }
 
     /// What an error reply says, as far as it can be understood.
     pub(in crate::upstream) fn complaint(&self) -> Complaint {
-        if let Some(value) = self.value() {
+        if let Some(value) = self.is_modest().then(|| self.value()).flatten() {
             let first = value.get("errors").and_then(|errors| errors.get(0)).unwrap_or(&value);
             let text = |key| first.get(key).and_then(Value::as_str).map(presentable);
             return Complaint {
@@ -103,6 +110,16 @@ impl Reply {
             String::new()
         };
         Complaint { message, ..Complaint::default() }
+    }
+
+    /// The bytes of the body, decompressed.
+    pub(in crate::upstream) fn length(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Whether it can be read without taking many times its length. Commas in texts count too, which nobody has so many of.
+    fn is_modest(&self) -> bool {
+        self.body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count() <= MAX_VALUES
     }
 
     /// Bad UTF-8 in one description must not cost the list, nor must a key that stands twice (the last one counts).
@@ -130,6 +147,8 @@ mod tests {
         assert!(matches!(json("text/plain", b"{}"), Err(Error::Malformed { .. })));
         assert!(matches!(json("text/html", b"{}"), Err(Error::NotTheProduct { .. })));
         assert!(matches!(json("application/json", b" <!DOCTYPE html>"), Err(Error::NotTheProduct { .. })));
+        let crowded = format!("[{}1]", "1,".repeat(MAX_VALUES));
+        assert!(matches!(json("application/json", crowded.as_bytes()), Err(Error::TooLarge)));
     }
 
     #[test]
