@@ -20,7 +20,7 @@ use crate::auth::{KeySource, OneKey, Verifier};
 use crate::catalog::Catalog;
 use crate::config::{Config, Introspection, JwtKeys};
 use crate::graphql::{self, Bounds, Graph};
-use crate::http::{self, HttpState, Notification, Patience, Ready, Received, WebhookKind, Webhooks};
+use crate::http::{self, HttpState, Notification, Patience, Ready, Received, Shutdown, WebhookKind, Webhooks};
 use crate::jwks::{self, Jwks};
 use crate::metrics::{Metrics, Reading};
 use crate::mirror::Mirror;
@@ -122,6 +122,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         Some(address) => listen(address).await.map(|(listener, address)| (Some(listener), Some(address)))?,
         None => (None, None),
     };
+    let shutdown = Shutdown::default();
     let router = http::router(HttpState {
         graph,
         verifier: Arc::new(Verifier::new(&config.jwt, keys.clone())),
@@ -142,11 +143,18 @@ pub async fn start(config: Config) -> Result<Running, Error> {
             }
         }),
         metrics: metrics.clone(),
+        shutdown: shutdown.clone(),
     });
     let patience = Patience { max_connections: config.max_connections, ..Patience::default() };
     let (stop, stopped) = oneshot::channel::<()>();
     // A sender that is dropped without a word means the same: nobody holds the gateway any more.
-    let stopped: Shared<BoxFuture<'static, ()>> = stopped.map(|_| ()).boxed().shared();
+    let stopped: Shared<BoxFuture<'static, ()>> = stopped
+        .map({
+            let begun = shutdown.begun.clone();
+            move |_| begun.cancel()
+        })
+        .boxed()
+        .shared();
     let background = tokio::spawn(sync.run(stopped.clone()));
     let keys_kept = published.map(|published| tokio::spawn(published.run(stopped.clone())));
     let server = tokio::spawn(async move {
@@ -158,6 +166,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
             }
             None => main.await,
         };
+        shutdown.finish().await;
         // It ends with the same word.
         let _ = background.await;
         if let Some(keys_kept) = keys_kept {

@@ -1,9 +1,10 @@
 //! What Fairway is told at start: one validated value, [`Config`], made from flags and environment by [`Options`].
 //!
 //! Everything that can be wrong is found before anything is opened, and is reported at once. Nothing here reads a file but
-//! a public key, nor opens a connection.
+//! a public key and trusted documents, nor opens a connection.
 
 mod dev;
+mod documents;
 mod options;
 mod problem;
 mod quantity;
@@ -14,6 +15,7 @@ use secrecy::SecretString;
 
 pub use self::{
     dev::{DevError, DevSecrets},
+    documents::TrustedDocuments,
     options::{DatabaseOptions, EncryptionOptions, JwtOptions, LogOptions, Options},
     problem::{Problem, Problems},
     quantity::parse_duration,
@@ -52,6 +54,7 @@ pub struct Config {
     /// Origins of browsers that may call, or `*` alone.
     pub cors_origins: Vec<String>,
     pub introspection: Introspection,
+    pub trusted_documents: TrustedDocuments,
     /// Of selections in a document.
     pub max_depth: usize,
     pub max_complexity: usize,

@@ -11,6 +11,7 @@ mod audit_event;
 mod available_image;
 mod binding;
 mod error;
+mod event;
 mod explanation;
 mod federation;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -33,9 +34,11 @@ mod workspace;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, EmptySubscription, MergedObject, Request, Response, Schema};
+use async_graphql::{Context, MergedObject, Request, Response, Schema};
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 
+pub use self::event::{Standing, Subscription};
 pub use self::id::{registry_key, webhook_path};
 use self::loader::Loaders;
 use crate::auth::Viewer;
@@ -70,7 +73,7 @@ pub struct Mutation(
     namespace::NamespaceMutation,
 );
 
-type FairwaySchema = Schema<Query, Mutation, EmptySubscription>;
+type FairwaySchema = Schema<Query, Mutation, Subscription>;
 
 /// How deep and how wide a request may be.
 #[derive(Clone, Copy, Debug)]
@@ -131,11 +134,25 @@ impl Graph {
             return self.schema.execute(request).await.into();
         };
         let cx = Arc::new(Cx::new(self.service.clone(), viewer, request_id));
-        let request = request.data(Loaders::new(cx.clone())).data(cx.clone());
+        let request = request.data(Arc::new(Loaders::new(cx.clone()))).data(cx.clone());
         let answer = self.schema.execute(request).await;
         let question = question.filter(|_| answer.errors.is_empty() && answer.http_headers.is_empty());
         let place = question.and_then(|question| question.place(&cx));
         Executed { answer, place }
+    }
+
+    /// Runs a subscription for one viewer: an answer for each event, or one that says why there are none. `standing` is
+    /// told when it stands.
+    pub fn subscribe(
+        &self,
+        request: Request,
+        viewer: Arc<Viewer>,
+        request_id: String,
+        standing: Standing,
+    ) -> BoxStream<'static, Response> {
+        let cx = Arc::new(Cx::new(self.service.clone(), viewer, request_id));
+        let request = request.data(Arc::new(Loaders::new(cx.clone()))).data(cx).data(standing);
+        self.schema.execute_stream(request)
     }
 }
 
@@ -154,8 +171,8 @@ pub fn subgraph_sdl() -> &'static str {
     federation::subgraph()
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query::default(), Mutation::default(), Subscription)
         .register_output_type::<node::Node>()
         .limit_recursive_depth(64)
         .limit_directives(16)
@@ -174,7 +191,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
     }
 
     fn loaders(&self) -> &'a Loaders {
-        self.data_unchecked::<Loaders>()
+        self.data_unchecked::<Arc<Loaders>>()
     }
 }
 

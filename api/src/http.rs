@@ -15,13 +15,23 @@ mod serve;
 mod settings;
 mod webhook;
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use async_graphql::Request;
-use axum::{Router, body::Bytes, extract::Request as HttpRequest, middleware, response::Response, routing::get};
-use futures_util::{FutureExt, future::BoxFuture};
+use async_graphql::{Request, Response as Answer};
+use axum::{
+    Router,
+    body::Bytes,
+    extract::Request as HttpRequest,
+    middleware,
+    response::Response,
+    routing::{any, get},
+};
+use futures_util::{FutureExt, future::BoxFuture, stream::BoxStream};
+use tokio::time::timeout;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{Service, ServiceBuilder};
 
+use self::graphql::Persisted;
 pub use self::{
     health::Ready,
     metrics::metrics_router,
@@ -32,7 +42,7 @@ pub use self::{
 };
 use crate::{
     auth::{Verifier, Viewer},
-    graphql::{Executed, Graph, Question, limits::Documents},
+    graphql::{Executed, Graph, Question, Standing, limits::Documents},
     metrics::Metrics,
 };
 
@@ -45,6 +55,26 @@ pub struct HttpState {
     pub ready: Ready,
     pub webhooks: Webhooks,
     pub metrics: Metrics,
+    pub shutdown: Shutdown,
+}
+
+/// How what lasts longer than an answer learns that the end is near, and is waited for.
+#[derive(Clone, Default)]
+pub struct Shutdown {
+    /// Cancelled when the end begins.
+    pub begun: CancellationToken,
+    /// `WebSockets`, which are no connections of the server any more.
+    pub sockets: TaskTracker,
+}
+
+impl Shutdown {
+    /// Waits until all sockets are closed, which takes no longer than saying goodbye.
+    pub async fn finish(&self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        self.sockets.close();
+        // Whoever does not listen to it is broken off.
+        let _ = timeout(PATIENCE, self.sockets.wait()).await;
+    }
 }
 
 /// What answers every request.
@@ -60,8 +90,8 @@ impl<S> Site for S where
 
 /// Every route of Fairway.
 pub fn router(state: HttpState) -> impl Site {
-    let HttpState { graph, verifier, settings, ready, webhooks, metrics } = state;
-    routes(Edge::new(graph, verifier, settings, ready, webhooks, metrics))
+    let HttpState { graph, verifier, settings, ready, webhooks, metrics, shutdown } = state;
+    routes(Edge { shutdown, ..Edge::new(graph, verifier, settings, ready, webhooks, metrics) })
 }
 
 /// The graph as the handlers see it, so that tests bring a small one.
@@ -76,6 +106,15 @@ trait Answering: Send + Sync {
         request_id: String,
         question: Option<Question>,
     ) -> BoxFuture<'_, Executed>;
+
+    /// Runs a subscription.
+    fn subscribe(
+        &self,
+        request: Request,
+        viewer: Arc<Viewer>,
+        request_id: String,
+        standing: Standing,
+    ) -> BoxStream<'static, Answer>;
 }
 
 impl Answering for Graph {
@@ -92,6 +131,16 @@ impl Answering for Graph {
     ) -> BoxFuture<'_, Executed> {
         Self::execute(self, request, viewer, request_id, question).boxed()
     }
+
+    fn subscribe(
+        &self,
+        request: Request,
+        viewer: Arc<Viewer>,
+        request_id: String,
+        standing: Standing,
+    ) -> BoxStream<'static, Answer> {
+        Self::subscribe(self, request, viewer, request_id, standing)
+    }
 }
 
 /// The state as the handlers see it.
@@ -99,10 +148,12 @@ struct Edge {
     graph: Box<dyn Answering>,
     verifier: Arc<Verifier>,
     documents: Documents,
+    persisted: Persisted,
     settings: Settings,
     ready: Ready,
     webhooks: Webhooks,
     metrics: Metrics,
+    shutdown: Shutdown,
 }
 
 impl Edge {
@@ -114,8 +165,18 @@ impl Edge {
         webhooks: Webhooks,
         metrics: Metrics,
     ) -> Self {
-        let documents = Documents::new(settings.limits);
-        Self { graph: Box::new(graph), verifier, documents, settings, ready, webhooks, metrics }
+        let (documents, persisted) = (Documents::new(settings.limits), Persisted::new(&settings.trusted_documents));
+        Self {
+            graph: Box::new(graph),
+            verifier,
+            documents,
+            persisted,
+            settings,
+            ready,
+            webhooks,
+            metrics,
+            shutdown: Shutdown::default(),
+        }
     }
 }
 
@@ -123,6 +184,7 @@ fn routes(edge: Edge) -> impl Site {
     let cors = edge.settings.cors();
     let router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/graphql/ws", any(graphql::open))
         .merge(graphiql::assets())
         .route("/healthz", get(health::live))
         .route("/readyz", get(health::ready))

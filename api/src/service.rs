@@ -14,6 +14,7 @@ pub mod audit;
 pub mod binding;
 mod cx;
 mod error;
+pub mod event;
 pub mod explanation;
 pub mod image;
 pub mod name;
@@ -59,6 +60,8 @@ pub struct Service {
     answers: Arc<Answers>,
     /// Who tried connections lately.
     attempts: Arc<Attempts>,
+    /// Those who wait for the epoch to move.
+    watch: Arc<event::Watch>,
     /// Acts under way, each in a task of its own.
     acts: TaskTracker,
     /// How long a request waits for registries that do not answer.
@@ -74,8 +77,9 @@ impl Service {
         vault: Arc<Vault>,
         deadline: Duration,
     ) -> Self {
-        let (newest, answers, attempts, acts) = (Arc::default(), Arc::default(), Arc::default(), TaskTracker::new());
-        Self { storage, mirror, sync, upstream, vault, newest, answers, attempts, acts, deadline }
+        let (newest, answers, attempts, watch) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
+        let acts = TaskTracker::new();
+        Self { storage, mirror, sync, upstream, vault, newest, answers, attempts, watch, acts, deadline }
     }
 
     /// Whether the database answers, and soon: what readiness means.

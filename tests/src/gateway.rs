@@ -5,6 +5,7 @@
 mod client;
 mod configuration;
 mod setup;
+mod socket;
 mod token;
 mod world;
 
@@ -23,6 +24,7 @@ pub use self::{
     client::{Client, Reply, http_client},
     configuration::{ENCRYPTION_KEY, configuration},
     setup::{Selector, namespace},
+    socket::Socket,
     token::{JWT_SECRET, Token},
     world::World,
 };

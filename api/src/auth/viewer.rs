@@ -1,8 +1,11 @@
 //! The person or program behind a request, as its token tells.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+
+use crate::clock;
 
 /// What a member may do in a workspace; a greater role includes the lesser ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +30,14 @@ impl Role {
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
         [Self::Viewer, Self::Editor, Self::Admin].into_iter().find(|role| role.name() == name)
+    }
+}
+
+impl Viewer {
+    /// How long the token is good yet.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        (self.expires_at - clock::now()).to_std().unwrap_or_default()
     }
 }
 

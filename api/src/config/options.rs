@@ -53,6 +53,12 @@ pub struct Options {
     /// Who may read the schema: always, authenticated or never [default: authenticated]
     #[arg(long, env = "FAIRWAY_INTROSPECTION")]
     pub introspection: Option<String>,
+    /// File of documents that clients may name instead of sending [default: none]
+    #[arg(long, env = "FAIRWAY_TRUSTED_DOCUMENTS")]
+    pub trusted_documents: Option<String>,
+    /// Whether other documents are run: any, or trusted for none but those of the file [default: any]
+    #[arg(long, env = "FAIRWAY_DOCUMENTS")]
+    pub documents: Option<String>,
     /// How deep selections may be nested [default: 20]
     #[arg(long, env = "FAIRWAY_MAX_DEPTH")]
     pub max_depth: Option<String>,

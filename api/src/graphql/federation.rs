@@ -151,6 +151,7 @@ impl Subgraph {
         for (name, key) in KEYS {
             types.add_keys(name, key);
         }
+        types.federation_subscription = true;
         if let Some(MetaType::Object { fields, .. }) = types.types.get_mut("Mutation") {
             for field in fields.values_mut() {
                 field.tags.push(ADMINISTRATION.to_owned());

@@ -15,6 +15,8 @@ pub(super) enum MediaType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     Answer(MediaType),
+    /// An answer for each event.
+    Events,
     /// A browser that wants a page.
     Page,
     Nothing,
@@ -25,7 +27,7 @@ impl MediaType {
     pub(super) fn of_answer(accept: Option<&HeaderValue>) -> Self {
         match Wanted::of_values(accept) {
             Wanted::Answer(media_type) => media_type,
-            Wanted::Page | Wanted::Nothing => Self::Json,
+            Wanted::Events | Wanted::Page | Wanted::Nothing => Self::Json,
         }
     }
 
@@ -77,6 +79,8 @@ fn named(media_range: &str) -> Option<Wanted> {
         Some(Wanted::Answer(MediaType::Json))
     } else if is_one_of(&["application/graphql-response+json"]) {
         Some(Wanted::Answer(MediaType::GraphqlResponse))
+    } else if is_one_of(&["text/event-stream"]) {
+        Some(Wanted::Events)
     } else {
         is_one_of(&["text/html"]).then_some(Wanted::Page)
     }
@@ -112,6 +116,8 @@ mod tests {
             ("application/graphql-response+json;q=0, */*;q=0.1", JSON),
             ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Wanted::Page),
             ("application/json, text/html;q=0.9", JSON),
+            ("text/event-stream", Wanted::Events),
+            ("application/json;q=0.5, text/event-stream", Wanted::Events),
             ("text/plain", Wanted::Nothing),
             ("application/json;q=0", Wanted::Nothing),
         ] {

@@ -44,11 +44,17 @@ impl Fault {
         Self::new(status, "TIMEOUT", "the request took too long")
     }
 
-    pub(super) fn into_response(self, media_type: MediaType, id: &RequestId) -> Response {
-        let mut error = coded(self.code, self.message, None);
+    /// The same as a GraphQL error.
+    pub(super) fn error(&self, id: &RequestId) -> ServerError {
+        let mut error = coded(self.code, &*self.message, None);
         let extensions = error.extensions.get_or_insert_default();
         extensions.set("retryable", is_retryable(self.code));
         extensions.set("requestId", &*id.0);
+        error
+    }
+
+    pub(super) fn into_response(self, media_type: MediaType, id: &RequestId) -> Response {
+        let error = self.error(id);
         let mut response = answer(self.status, media_type, errors_alone(&[error]));
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {

@@ -7,7 +7,11 @@ mod absent;
 mod answer;
 mod authorization;
 mod document;
+mod events;
 mod parameters;
+mod persisted;
+mod socket;
+mod validator;
 
 use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -21,6 +25,8 @@ use axum::{
 use futures_util::{StreamExt, poll};
 use tokio::time::{Instant, error::Elapsed, timeout};
 
+use self::parameters::Read;
+pub(super) use self::{persisted::Persisted, socket::open};
 use super::{
     Edge, RequestId, Settings,
     accept::{MediaType, Wanted},
@@ -41,23 +47,19 @@ use crate::{
 const STRANGER_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn get(State(edge): State<Arc<Edge>>, id: RequestId, headers: HeaderMap, uri: Uri) -> Response {
-    let media_type = match Wanted::of(&headers) {
-        Wanted::Page => return graphiql::page(&edge.settings, &headers),
-        Wanted::Answer(media_type) => media_type,
-        Wanted::Nothing => return not_acceptable(&id),
-    };
-    let read =
-        async |_| parameters::from_query(uri.query().unwrap_or_default()).map(|request| Asked::Get(Box::new(request)));
-    respond(&edge, &id, &headers, media_type, read).await
+    let read = async |_| Ok(Asked::Get(Bytes::from(format!("?{}", uri.query().unwrap_or_default()))));
+    match Wanted::of(&headers) {
+        Wanted::Page => graphiql::page(&edge.settings, &headers),
+        Wanted::Answer(media_type) => respond(&edge, &id, &headers, media_type, true, read).await,
+        Wanted::Events => Box::pin(events::respond(&edge, &id, &headers, read)).await,
+        Wanted::Nothing => not_acceptable(&id),
+    }
 }
 
 pub(super) async fn post(State(edge): State<Arc<Edge>>, id: RequestId, mut request: HttpRequest) -> Response {
     let headers = std::mem::take(request.headers_mut());
     DefaultBodyLimit::max(edge.settings.body_limit_bytes).apply(&mut request);
-    let media_type = match Wanted::of(&headers) {
-        Wanted::Answer(media_type) => media_type,
-        Wanted::Page | Wanted::Nothing => return not_acceptable(&id),
-    };
+    let wanted = Wanted::of(&headers);
     let read = async |asker| {
         if asker == Asker::Stranger {
             let patience = edge.settings.request_timeout.min(STRANGER_PATIENCE);
@@ -70,7 +72,11 @@ pub(super) async fn post(State(edge): State<Arc<Edge>>, id: RequestId, mut reque
         let body = body.map_err(|rejection| parameters::unreadable(rejection.status(), edge.settings.body_limit_bytes));
         body.map(Asked::Post)
     };
-    respond(&edge, &id, &headers, media_type, read).await
+    match wanted {
+        Wanted::Answer(media_type) => respond(&edge, &id, &headers, media_type, false, read).await,
+        Wanted::Events => Box::pin(events::respond(&edge, &id, &headers, read)).await,
+        Wanted::Page | Wanted::Nothing => not_acceptable(&id),
+    }
 }
 
 /// Reads a body that nobody wants, as far as one may be, and keeps none of it: strangers get no memory.
@@ -102,9 +108,19 @@ enum Asker {
 
 /// What was asked for.
 enum Asked {
-    Get(Box<Request>),
-    /// A body that nobody has looked into: its bytes alone may be enough to answer it.
+    /// A query string that nobody has looked into, with its `?`: its bytes alone may be enough to answer it.
+    Get(Bytes),
+    /// A body, likewise. One that is good begins with no `?`.
     Post(Bytes),
+}
+
+impl Asked {
+    fn read(&self) -> Result<Read, Fault> {
+        match self {
+            Self::Get(query) => parameters::from_query(query),
+            Self::Post(body) => parameters::from_json(body),
+        }
+    }
 }
 
 /// An answer of the graph.
@@ -139,16 +155,19 @@ async fn respond(
     id: &RequestId,
     headers: &HeaderMap,
     media_type: MediaType,
+    is_get: bool,
     read: impl AsyncFnOnce(Asker) -> Result<Asked, Fault>,
 ) -> Response {
     let began = Instant::now();
     let outcome = run(edge, id, headers, read).await;
     let counted = counted(&outcome);
     let response = match outcome {
-        Ok(Reply::Kept(body)) => answer::again(body, media_type),
-        Ok(Reply::New(executed, has_variables)) => answer::into_response(*executed, media_type, id, has_variables),
+        Ok(Reply::Kept(body)) => answer::again(body, media_type, is_get.then_some(headers)),
+        Ok(Reply::New(executed, has_variables)) => {
+            answer::into_response(*executed, media_type, id, has_variables, is_get.then_some(headers))
+        }
         Err(Refusal::Error(error)) => {
-            answer::into_response(Answer::from_errors(vec![*error]).into(), media_type, id, false)
+            answer::into_response(Answer::from_errors(vec![*error]).into(), media_type, id, false, None)
         }
         Err(Refusal::Fault(fault)) => fault.into_response(media_type, id),
     };
@@ -167,12 +186,12 @@ fn counted(outcome: &Result<Reply, Refusal>) -> metrics::Answer {
     }
 }
 
-async fn run(
+/// What is asked, and by whom; for those who are let in.
+async fn admit(
     edge: &Edge,
-    id: &RequestId,
     headers: &HeaderMap,
     read: impl AsyncFnOnce(Asker) -> Result<Asked, Fault>,
-) -> Result<Reply, Refusal> {
+) -> Result<(Asked, Option<Arc<Viewer>>), Refusal> {
     let viewer = match authorization::viewer(headers, &edge.verifier).await {
         Ok(None) if edge.settings.introspection != Introspection::Always => Err(authorization::missing()),
         viewer => viewer,
@@ -186,10 +205,21 @@ async fn run(
             return Err(refused.into());
         }
     };
-    let asked = read(Asker::Known).await?;
+    Ok((read(Asker::Known).await?, viewer))
+}
+
+async fn run(
+    edge: &Edge,
+    id: &RequestId,
+    headers: &HeaderMap,
+    read: impl AsyncFnOnce(Asker) -> Result<Asked, Fault>,
+) -> Result<Reply, Refusal> {
+    let (asked, viewer) = admit(edge, headers, read).await?;
     let question = match (&asked, &viewer) {
-        (Asked::Post(body), Some(viewer)) => Some(Question::new(viewer.clone(), body.clone())),
-        _ => None,
+        // What begins as a query string does is no good body, and must not pass for one.
+        (Asked::Post(body), _) if body.starts_with(b"?") => None,
+        (Asked::Get(bytes) | Asked::Post(bytes), Some(viewer)) => Some(Question::new(viewer.clone(), bytes.clone())),
+        (_, None) => None,
     };
     if let Some(question) = &question {
         // Without a timer of its own: it reads one row at most, and gives that up by itself.
@@ -210,29 +240,46 @@ async fn make(
     question: Option<Question>,
 ) -> Result<Reply, Refusal> {
     let is_get = matches!(asked, Asked::Get(_));
-    let mut request = match asked {
-        Asked::Get(request) => *request,
-        Asked::Post(body) => parameters::from_json(&body)?,
-    };
-    edge.documents.prepare(&mut request).map_err(ServerError::from)?;
-    // Variables may be long: lent, not copied.
-    let variables = std::mem::take(&mut request.variables);
-    let introspection = edge.settings.introspection;
-    let operation_type = look_through(&mut request, &variables, is_get, viewer.as_deref(), introspection)?;
-    // What acts is done again.
-    let question = question.filter(|_| operation_type == OperationType::Query);
-    absent::take_out(&mut request, &variables);
-    request.variables = variables;
-    if introspection == Introspection::Never {
-        request = request.disable_introspection();
-    }
-
+    let Prepared { request, operation_type, registers } = prepare(edge, asked.read()?, is_get, viewer.as_deref())?;
+    // What acts is done again; and so is what registers, or what was driven out would never come back.
+    let question = question.filter(|_| operation_type == OperationType::Query && !registers);
     let has_variables = !request.variables.is_empty();
     let execution = edge.graph.execute(request, viewer, id.0.to_string(), question);
     match timeout(edge.settings.request_timeout, execution).await {
         Ok(executed) => Ok(Reply::New(Box::new(executed), has_variables)),
         Err(_) => Err(Fault::timeout(StatusCode::GATEWAY_TIMEOUT).into()),
     }
+}
+
+/// A request that may be executed.
+struct Prepared {
+    request: Request,
+    operation_type: OperationType,
+    /// Whether it brought a document to be named from now on.
+    registers: bool,
+}
+
+/// Finds the document, measures it, and looks it through.
+fn prepare(edge: &Edge, read: Read, is_get: bool, viewer: Option<&Viewer>) -> Result<Prepared, Refusal> {
+    let Read { mut request, named } = read;
+    let wanted = edge.persisted.find(named)?;
+    request.query = wanted.text;
+    edge.documents.prepare(&mut request).map_err(ServerError::from)?;
+    // Only what was found good, and not for strangers.
+    let registers = wanted.registers.filter(|_| viewer.is_some());
+    if let Some(hash) = registers {
+        edge.persisted.register(hash, &request.query);
+    }
+    // Variables may be long: lent, not copied.
+    let variables = std::mem::take(&mut request.variables);
+    let introspection = edge.settings.introspection;
+    let operation_type = look_through(&mut request, &variables, is_get, viewer, introspection)?;
+    absent::take_out(&mut request, &variables);
+    request.variables = variables;
+    if introspection == Introspection::Never {
+        request = request.disable_introspection();
+    }
+    Ok(Prepared { request, operation_type, registers: registers.is_some() })
 }
 
 /// What the transport has to say of a document, and what it finds there to be run.
@@ -246,9 +293,12 @@ fn look_through(
     let operation_name = request.operation_name.clone();
     let document = request.parsed_query()?;
     let operation = document::select(document, operation_name.as_deref())?;
-    if is_get && operation.ty != OperationType::Query {
+    if is_get && operation.ty == OperationType::Mutation {
         let message = "only queries can be run by GET";
         return Err(Fault::new(StatusCode::METHOD_NOT_ALLOWED, "BAD_USER_INPUT", message).into());
+    }
+    if operation.ty == OperationType::Subscription {
+        document::check_subscription(operation)?;
     }
     if viewer.is_none() && !introspects_only(document, operation) {
         return Err(authorization::missing().into());
@@ -261,6 +311,6 @@ fn look_through(
 }
 
 fn not_acceptable(id: &RequestId) -> Response {
-    let message = "answers come as application/graphql-response+json or application/json";
+    let message = "answers come as application/graphql-response+json, application/json or text/event-stream";
     Fault::new(StatusCode::NOT_ACCEPTABLE, "BAD_USER_INPUT", message).into_response(MediaType::Json, id)
 }

@@ -8,7 +8,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::{request_id, webhook};
 use crate::{
-    config::{Config, Introspection},
+    config::{Config, Introspection, TrustedDocuments},
     graphql::limits::Limits,
 };
 
@@ -26,6 +26,7 @@ pub struct Settings {
     pub cors_origins: Vec<String>,
     pub introspection: Introspection,
     pub limits: Limits,
+    pub trusted_documents: TrustedDocuments,
     /// Whether `/metrics` is here; if not, it has a listener of its own.
     pub serves_metrics: bool,
     /// A token to fill in on the `GraphiQL` page, for callers from this machine alone.
@@ -41,6 +42,7 @@ impl From<&Config> for Settings {
             cors_origins: config.cors_origins.clone(),
             introspection: config.introspection,
             limits: Limits::default(),
+            trusted_documents: config.trusted_documents.clone(),
             serves_metrics: config.metrics_listen.is_none(),
             dev_token: config.dev.as_ref().map(|dev| dev.token.clone()),
         }
@@ -60,8 +62,14 @@ impl Settings {
             CorsLayer::new()
                 .allow_origin(origins)
                 .allow_methods([Method::GET, Method::POST])
-                .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, request_id.clone()])
-                .expose_headers([request_id, header::WWW_AUTHENTICATE])
+                .allow_headers([
+                    header::AUTHORIZATION,
+                    header::CONTENT_TYPE,
+                    header::ACCEPT,
+                    header::IF_NONE_MATCH,
+                    request_id.clone(),
+                ])
+                .expose_headers([request_id, header::WWW_AUTHENTICATE, header::ETAG])
                 .max_age(PREFLIGHT_MAX_AGE),
         )
     }

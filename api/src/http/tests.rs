@@ -22,7 +22,7 @@ use super::*;
 use crate::{
     auth::{ClaimNames, Grant, JwtConfig, JwtKey, OneKey, mint},
     clock,
-    config::Introspection,
+    config::{Introspection, TrustedDocuments},
     graphql::limits::Limits,
 };
 
@@ -94,6 +94,16 @@ impl Answering for Small {
         };
         async move { self.0.execute(request).await.into() }.boxed()
     }
+
+    fn subscribe(
+        &self,
+        request: async_graphql::Request,
+        _: Arc<Viewer>,
+        _: String,
+        _: Standing,
+    ) -> BoxStream<'static, Answer> {
+        self.0.execute_stream(request)
+    }
 }
 
 fn settings() -> Settings {
@@ -104,6 +114,7 @@ fn settings() -> Settings {
         cors_origins: Vec::new(),
         introspection: Introspection::Authenticated,
         limits: Limits::default(),
+        trusted_documents: TrustedDocuments::default(),
         serves_metrics: true,
         dev_token: None,
     }

@@ -1,7 +1,7 @@
 //! The context of one request: who asks, under which id, and the one moment that it reads.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ pub struct Cx {
     pub viewer: Arc<Viewer>,
     pub request_id: String,
     /// Until when this request waits for registries, all in all.
-    pub(super) deadline: Instant,
+    deadline: RwLock<Instant>,
     /// Pinned at the first read, and again after each mutation.
     sight: Mutex<Option<Arc<Sight>>>,
     /// How many questions it has asked registries.
@@ -32,7 +32,7 @@ pub struct Cx {
 
 impl Cx {
     pub fn new(service: Service, viewer: Arc<Viewer>, request_id: String) -> Self {
-        let deadline = Instant::now() + service.deadline;
+        let deadline = RwLock::new(Instant::now() + service.deadline);
         let (sight, n_questions) = (Mutex::new(None), AtomicUsize::new(0));
         let depends_on_more = AtomicBool::new(false);
         Self { service, viewer, request_id, deadline, sight, n_questions, depends_on_more }
@@ -72,6 +72,17 @@ impl Cx {
         Err(Error::unsupported(format!(
             "one request asks registries for at most {MAX_QUESTIONS} things: select fewer images at a time"
         )))
+    }
+
+    /// Begins anew, for the next event of a subscription: its own moment, and its own time to wait for registries.
+    pub(super) async fn renew(&self) -> Result<Arc<Sight>, Error> {
+        *self.deadline.write().unwrap_or_else(PoisonError::into_inner) = Instant::now() + self.service.deadline;
+        self.n_questions.store(0, Ordering::Relaxed);
+        self.fresh_sight().await
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        *self.deadline.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells that the answer shows what the epoch says nothing of: what a registry was asked just now, when something

@@ -132,6 +132,19 @@ pub async fn tags(cx: &Cx, image: &Image) -> Result<Vec<upstream::Tag>, Error> {
     ask(cx, image, |client| async move { client.list_tags(&key, &repository).await }).await
 }
 
+/// The tag that was pushed last, and what it points to. None without tags, and where push times are not told: then it is
+/// only known of an image with one tag.
+pub async fn last_push(cx: &Cx, image: &Image) -> Result<Option<(String, Option<String>)>, Error> {
+    let mut tags = tags(cx, image).await?.into_iter();
+    let (first, is_only) = (tags.next(), tags.next().is_none());
+    let Some(tag) = first.filter(|tag| is_only || tag.pushed_at.is_some()) else { return Ok(None) };
+    let digest = match tag.digest {
+        Some(digest) => Some(digest),
+        None => digest(cx, image, &tag.name).await?,
+    };
+    Ok(Some((tag.name, digest)))
+}
+
 /// The artifact that a tag or a digest names.
 pub async fn artifact(cx: &Cx, image: &Image, reference: &str) -> Result<Option<upstream::Artifact>, Error> {
     if !is_tag(reference) && !is_digest(reference) {
@@ -155,7 +168,7 @@ where
 {
     cx.depends_on_more();
     cx.count_question()?;
-    match cx.service.sync.ask(&image.registry, cx.deadline, question).await {
+    match cx.service.sync.ask(&image.registry, cx.deadline(), question).await {
         Ok(answer) => Ok(answer),
         Err(error) => Err(Error::Upstream {
             message: selector::told(&*cx.sight().await?, &image.registry, &error),

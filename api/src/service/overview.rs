@@ -94,7 +94,7 @@ pub async fn storage_used(cx: &Cx, registry: &Registry) -> Result<Option<i64>, E
         return Ok(None);
     }
     cx.depends_on_more();
-    let asked = cx.service.sync.ask(registry, cx.deadline, |client| async move { client.get_storage_used().await });
+    let asked = cx.service.sync.ask(registry, cx.deadline(), |client| async move { client.get_storage_used().await });
     match asked.await {
         Ok(used) => Ok(used),
         Err(source) => Err(Error::Upstream {

@@ -81,7 +81,7 @@ async fn read_first(cx: &Cx, unread: Vec<Reach>) -> FirstReads {
     cx.depends_on_more();
     let mut seen = HashSet::new();
     let reads = unread.into_iter().filter(|reach| seen.insert(reach.space.id)).map(|reach| {
-        let (sync, deadline) = (cx.service.sync.clone(), cx.deadline);
+        let (sync, deadline) = (cx.service.sync.clone(), cx.deadline());
         async move { (reach.space.id, sync.first_images(reach.registry, reach.space, deadline).await) }
     });
     for (space, outcome) in join_all(reads).await {
@@ -105,7 +105,7 @@ pub(super) async fn images_of(
         return Ok(snapshot.clone());
     }
     cx.depends_on_more();
-    cx.service.sync.first_images(registry.clone(), space.clone(), cx.deadline).await
+    cx.service.sync.first_images(registry.clone(), space.clone(), cx.deadline()).await
 }
 
 impl Reachable {

@@ -82,7 +82,7 @@ pub async fn quota(cx: &Cx, space: &Space) -> Result<upstream::Quota, Error> {
     }
     let key = key_of(space);
     cx.depends_on_more();
-    match cx.service.sync.ask(&registry, cx.deadline, |client| async move { client.get_quota(&key).await }).await {
+    match cx.service.sync.ask(&registry, cx.deadline(), |client| async move { client.get_quota(&key).await }).await {
         Ok(quota) => Ok(quota),
         Err(error) => Err(Error::Upstream {
             message: super::selector::told(&*cx.sight().await?, &registry, &error),

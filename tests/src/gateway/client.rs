@@ -87,6 +87,14 @@ impl Client {
         self.query(document, json!({})).await
     }
 
+    pub(super) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    pub(super) fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// A request to any path, with this viewer's token and nothing else, for tests of the transport itself.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.origin));

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use api::{
     auth::{ClaimNames, JwtConfig, JwtKey},
-    config::{Config, Guards, Introspection, JwtKeys, Key, LogFormat, Networks},
+    config::{Config, Guards, Introspection, JwtKeys, Key, LogFormat, Networks, TrustedDocuments},
 };
 use secrecy::SecretString;
 
@@ -33,6 +33,7 @@ pub fn configuration(database_url: SecretString, jwt_secret: &str) -> Config {
         upstream_guards: Guards::new(Networks::loopback(), Networks::default(), Networks::default()),
         cors_origins: Vec::new(),
         introspection: Introspection::Authenticated,
+        trusted_documents: TrustedDocuments::default(),
         max_depth: 20,
         max_complexity: 20_000,
         request_timeout: Duration::from_secs(30),

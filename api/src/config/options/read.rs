@@ -10,6 +10,7 @@ use crate::{
     clock,
     config::{
         Config, Dev, DevSecrets, Guards, Introspection, JwksSettings, JwtKeys, LogFormat, Networks, Problems,
+        TrustedDocuments, documents,
         quantity::{parse_count, parse_duration, parse_size},
     },
     vault::Key,
@@ -82,6 +83,7 @@ impl Options {
             Introspection::Authenticated,
             parse_introspection,
         );
+        let trusted_documents = read_documents(p, self.trusted_documents.as_ref(), self.documents.as_ref());
         let max_depth = p.read("FAIRWAY_MAX_DEPTH", given(self.max_depth.as_ref()), 20, parse_count);
         let max_complexity = p.read("FAIRWAY_MAX_COMPLEXITY", given(self.max_complexity.as_ref()), 20_000, parse_count);
         let request_timeout =
@@ -111,6 +113,7 @@ impl Options {
                 upstream_guards,
                 cors_origins,
                 introspection,
+                trusted_documents,
                 max_depth,
                 max_complexity,
                 request_timeout,
@@ -378,6 +381,25 @@ fn parse_max_connections(text: &str) -> Result<usize, &'static str> {
 
 fn parse_bool(text: &str) -> Result<bool, &'static str> {
     text.parse().map_err(|_| "must be true or false")
+}
+
+fn read_documents(problems: &mut Problems, file: Option<&String>, which: Option<&String>) -> TrustedDocuments {
+    const FILE: &str = "FAIRWAY_TRUSTED_DOCUMENTS";
+    const WHICH: &str = "FAIRWAY_DOCUMENTS";
+    let file = given(file);
+    let by_id = problems.read(FILE, file, Default::default(), |path| {
+        let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+        documents::parse(&text).map_err(str::to_owned)
+    });
+    let are_all = problems.read(WHICH, given(which), false, |which| match which {
+        "any" => Ok(false),
+        "trusted" => Ok(true),
+        _ => Err("must be any or trusted"),
+    });
+    if are_all && file.is_none() {
+        problems.add(WHICH, "needs FAIRWAY_TRUSTED_DOCUMENTS: nothing at all would be run");
+    }
+    TrustedDocuments { by_id, are_all }
 }
 
 fn parse_introspection(text: &str) -> Result<Introspection, &'static str> {

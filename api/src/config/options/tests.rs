@@ -66,6 +66,8 @@ fn everything_wrong_is_told_at_once() {
         request_timeout: Some("1".into()),
         body_limit: Some("1MB".into()),
         max_connections: Some("2000000".into()),
+        trusted_documents: Some("/nowhere/documents.json".into()),
+        documents: Some("some".into()),
         log: LogOptions { filter: Some("api=loud".into()), format: Some("xml".into()) },
     };
     let text = options.into_config().unwrap_err().to_string();
@@ -86,6 +88,8 @@ fn everything_wrong_is_told_at_once() {
       FAIRWAY_UPSTREAM_ALLOW_WORKSPACE: `10.0.0.0-10.0.0.9` is no network: write it like 10.0.0.0/8 or fd00::/8
       FAIRWAY_CORS_ORIGINS: `https://b.example/path` is not an origin such as https://console.example
       FAIRWAY_INTROSPECTION: must be always, authenticated or never
+      FAIRWAY_TRUSTED_DOCUMENTS: cannot be read: No such file or directory (os error 2)
+      FAIRWAY_DOCUMENTS: must be any or trusted
       FAIRWAY_MAX_DEPTH: must be a whole number above zero
       FAIRWAY_MAX_COMPLEXITY: must be a whole number above zero
       FAIRWAY_REQUEST_TIMEOUT: must be a duration above zero, such as 500ms, 30s, 5m, 12h or 7d

@@ -2,13 +2,20 @@
 //! code; the graph's own errors come with theirs.
 
 use async_graphql::{Response as Answer, ServerError, Value};
-use axum::{body::Bytes, http::StatusCode, response::Response};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, StatusCode},
+    response::Response,
+};
 use tracing::error;
 
-use super::super::{
-    RequestId,
-    accept::MediaType,
-    fault::{answer, errors_alone, is_retryable},
+use super::{
+    super::{
+        RequestId,
+        accept::MediaType,
+        fault::{answer, errors_alone, is_retryable},
+    },
+    validator,
 };
 use crate::graphql::Executed;
 
@@ -18,9 +25,13 @@ const MAX_REQUEST_ERRORS: usize = 20;
 /// async-graphql repeats what is wrong, and that may be all of the document.
 const MAX_MESSAGE_CHARS: usize = 500;
 
-/// An answer that was given before. It had no errors: whatever the media type, it is the same bytes.
-pub(super) fn again(body: Bytes, media_type: MediaType) -> Response {
-    answer(StatusCode::OK, media_type, body)
+/// An answer that was given before. It had no errors: whatever the media type, it is the same bytes. `asked` are the
+/// headers of a GET, whose client may have the answer already.
+pub(super) fn again(body: Bytes, media_type: MediaType, asked: Option<&HeaderMap>) -> Response {
+    match asked {
+        Some(asked) => validator::answer(body, media_type, asked),
+        None => answer(StatusCode::OK, media_type, body),
+    }
 }
 
 pub(super) fn into_response(
@@ -28,15 +39,10 @@ pub(super) fn into_response(
     media_type: MediaType,
     id: &RequestId,
     has_variables: bool,
+    asked: Option<&HeaderMap>,
 ) -> Response {
     let Executed { answer: mut reply, place } = executed;
-    let is_request_error = is_request_error(&reply);
-    if is_request_error {
-        reply.errors.truncate(MAX_REQUEST_ERRORS);
-    }
-    for error in &mut reply.errors {
-        complete(error, id, has_variables);
-    }
+    let is_request_error = finish(&mut reply, id, has_variables);
     let (status, body) = if is_request_error {
         let status = match media_type {
             MediaType::GraphqlResponse => StatusCode::BAD_REQUEST,
@@ -49,9 +55,25 @@ pub(super) fn into_response(
     if let Some(place) = place {
         place.keep(body.clone());
     }
-    let mut response = answer(status, media_type, body);
+    let mut response = match asked {
+        // Errors may be gone next time, and each tells of its request.
+        Some(asked) if reply.errors.is_empty() => validator::answer(body, media_type, asked),
+        _ => answer(status, media_type, body),
+    };
     response.headers_mut().extend(reply.http_headers);
     response
+}
+
+/// Gives errors what is missing of them. True where they are all there is.
+pub(super) fn finish(reply: &mut Answer, id: &RequestId, has_variables: bool) -> bool {
+    let is_request_error = is_request_error(reply);
+    if is_request_error {
+        reply.errors.truncate(MAX_REQUEST_ERRORS);
+    }
+    for error in &mut reply.errors {
+        complete(error, id, has_variables);
+    }
+    is_request_error
 }
 
 /// Whether the document was refused before any field of it was executed.

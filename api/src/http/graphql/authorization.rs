@@ -16,12 +16,17 @@ pub(super) async fn viewer(headers: &HeaderMap, verifier: &Verifier) -> Result<O
     if another.is_some() {
         return Err(Fault::unauthenticated("there is more than one Authorization header"));
     }
-    let token = value.to_str().ok().and_then(|value| value.split_once(' ')).and_then(|(scheme, token)| {
+    verify(value.to_str().unwrap_or_default(), verifier).await.map(Some)
+}
+
+/// The viewer of `Bearer <token>`.
+pub(super) async fn verify(value: &str, verifier: &Verifier) -> Result<Arc<Viewer>, Fault> {
+    let token = value.split_once(' ').and_then(|(scheme, token)| {
         // RFC 9110: schemes are case-insensitive.
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     let token = token.ok_or_else(|| Fault::unauthenticated("the Authorization header must be `Bearer <token>`"))?;
-    verifier.authenticate(token).await.map(Some).map_err(|error| match error {
+    verifier.authenticate(token).await.map_err(|error| match error {
         // The token may be good, and its owner need not sign in again.
         TokenError::KeysUnavailable => Fault::keys_unavailable(error.to_string()),
         _ => Fault::unauthenticated(error.to_string()),

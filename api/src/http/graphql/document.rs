@@ -1,8 +1,8 @@
 //! What the transport must know of a document: which operation runs, and whether it is given the variables it needs.
 
 use async_graphql::{
-    ServerError, Variables,
-    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition},
+    Positioned, ServerError, Variables,
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, Selection},
 };
 
 use super::super::fault::coded;
@@ -25,6 +25,17 @@ pub(super) fn select<'a>(
     operation
         .map(|operation| &operation.node)
         .ok_or_else(|| coded("BAD_USER_INPUT", "the document has no operation of the name in `operationName`", None))
+}
+
+/// A subscription has one root field (specification, §5.2.4.1). async-graphql takes several, and looks into no fragments.
+pub(super) fn check_subscription(operation: &OperationDefinition) -> Result<(), ServerError> {
+    match operation.selection_set.node.items.as_slice() {
+        [Positioned { node: Selection::Field(_), .. }] => Ok(()),
+        _ => {
+            let message = "a subscription selects one field, and not by a fragment";
+            Err(coded("GRAPHQL_VALIDATION_FAILED", message, Some(operation.selection_set.pos)))
+        }
+    }
 }
 
 /// async-graphql notices a missing variable only where a resolver uses it, as an error of that field. The specification

@@ -9,12 +9,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::Fault;
+use super::{
+    Fault,
+    persisted::{Named, parse_hash},
+};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Parameters {
     query: Value,
+    document_id: Value,
     operation_name: Value,
     variables: Value,
     extensions: Value,
@@ -55,7 +59,13 @@ pub(super) fn unreadable(status: StatusCode, limit_bytes: usize) -> Fault {
     Fault::malformed("the body could not be read to its end")
 }
 
-pub(super) fn from_json(body: &[u8]) -> Result<Request, Fault> {
+/// A request, still without its document.
+pub(super) struct Read {
+    pub(super) request: Request,
+    pub(super) named: Named,
+}
+
+pub(super) fn from_json(body: &[u8]) -> Result<Read, Fault> {
     const UNREADABLE: &str = "the body is not well-formed JSON";
     // serde would read a list as the parameters in their order.
     if body.trim_ascii_start().first() != Some(&b'{') {
@@ -73,15 +83,21 @@ pub(super) fn from_json(body: &[u8]) -> Result<Request, Fault> {
     parameters.into_request()
 }
 
-pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
+pub(super) fn from_object(parameters: Map<String, Value>) -> Result<Read, Fault> {
+    let parameters = Parameters::deserialize(Value::Object(parameters));
+    parameters.map_err(|_| Fault::malformed("the body must be a JSON object"))?.into_request()
+}
+
+/// From a query string, with its `?`.
+pub(super) fn from_query(query: &[u8]) -> Result<Read, Fault> {
     let mut given = HashMap::new();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for (name, value) in form_urlencoded::parse(query.strip_prefix(b"?").unwrap_or(query)) {
         if given.insert(name.clone().into_owned(), value.into_owned()).is_some() {
             return Err(Fault::malformed(format!("`{name}` is given twice")));
         }
     }
     let mut text = |name| given.remove(name).map_or(Value::Null, Value::String);
-    let (query, operation_name) = (text("query"), text("operationName"));
+    let (query, document_id, operation_name) = (text("query"), text("documentId"), text("operationName"));
     let mut json = |name: &str| match given.remove(name).filter(|text| !text.is_empty()) {
         None => Ok(Value::Null),
         Some(text) => {
@@ -89,15 +105,18 @@ pub(super) fn from_query(query: &str) -> Result<Request, Fault> {
         }
     };
     let (variables, extensions) = (json("variables")?, json("extensions")?);
-    Parameters { query, operation_name, variables, extensions }.into_request()
+    Parameters { query, document_id, operation_name, variables, extensions }.into_request()
 }
 
 impl Parameters {
-    fn into_request(self) -> Result<Request, Fault> {
-        let Value::String(query) = self.query else {
-            return Err(Fault::malformed("`query` must be a string"));
+    fn into_request(self) -> Result<Read, Fault> {
+        let text = |name, value| match value {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(text)),
+            _ => Err(Fault::malformed(format!("`{name}` must be a string"))),
         };
-        let mut request = Request::new(query);
+        let (query, id) = (text("query", self.query)?, text("documentId", self.document_id)?);
+        let mut request = Request::new("");
         request.operation_name = match self.operation_name {
             Value::Null => None,
             // Some clients send an empty name for none.
@@ -105,11 +124,26 @@ impl Parameters {
             _ => return Err(Fault::malformed("`operationName` must be a string")),
         };
         request.variables = Variables::from_json(Value::Object(object("variables", self.variables)?));
-        let extensions = object("extensions", self.extensions)?;
+        let mut extensions = object("extensions", self.extensions)?;
+        let hash = extensions.remove("persistedQuery").map(persisted_query).transpose()?;
         let extensions = serde_json::from_value(Value::Object(extensions));
         request.extensions = Extensions(extensions.map_err(|_| Fault::malformed("`extensions` must be an object"))?);
-        Ok(request)
+        // Some clients send an empty document along with its hash.
+        let query = query.filter(|query| hash.is_none() || !query.is_empty());
+        Ok(Read { request, named: Named { text: query, id, hash } })
     }
+}
+
+/// The hash in Apollo's extension.
+fn persisted_query(extension: Value) -> Result<[u8; 32], Fault> {
+    let Value::Object(extension) = extension else {
+        return Err(Fault::malformed("`persistedQuery` must be an object"));
+    };
+    if extension.get("version").is_none_or(|version| *version != 1) {
+        return Err(Fault::malformed("`persistedQuery` must be of version 1"));
+    }
+    let hash = extension.get("sha256Hash").and_then(Value::as_str).and_then(parse_hash);
+    hash.ok_or_else(|| Fault::malformed("`sha256Hash` must be a SHA-256 in 64 hexadecimal digits"))
 }
 
 fn object(name: &str, value: Value) -> Result<Map<String, Value>, Fault> {
