@@ -69,6 +69,8 @@ test('an image is searched, selected by keyboard and deployed by digest', async 
   await page.locator('#tags option').first().waitFor({ state: 'attached' });
   await page.shoot('form-selector');
   await page.getByRole('button', { name: 'Use image' }).click();
+  // The dialog says what was selected when it has closed.
+  await page.waitForFunction(() => document.querySelector('[name=image]').value);
   const image = await page.getByRole('textbox', { name: 'Image' }).inputValue();
   assert.match(image, /\/team-pay\/ledger\/api@sha256:[0-9a-f]{64}$/);
   await page.getByRole('button', { name: 'Deploy' }).click();

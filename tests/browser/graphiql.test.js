@@ -103,7 +103,8 @@ test('a query is typed and answered', async () => {
   await write(page, '{ registries(first: 5) { nodes { name kind } } }');
   const data = await answerOf(page);
   assert.deepEqual(data.registries.nodes.map((node) => node.name), ['harbor-east', 'harbor-shop']);
-  assert.match(await page.locator('.graphiql-response .view-lines').innerText(), /harbor-east/);
+  // The editor shows it a moment after it has it.
+  await page.locator('.graphiql-response .view-lines').getByText('harbor-east').first().waitFor();
   await page.shoot('graphiql-answer');
   await page.finish();
 });
