@@ -29,6 +29,7 @@ mod preview;
 mod registry;
 mod scalar;
 mod space;
+mod tag;
 mod viewer;
 mod workspace;
 

@@ -9,6 +9,7 @@
 
 mod access;
 mod answers;
+pub mod artifact;
 mod attempts;
 pub mod audit;
 pub mod binding;
@@ -22,6 +23,7 @@ pub mod namespace;
 pub mod overview;
 mod present;
 pub mod preview;
+mod recent;
 pub mod registry;
 pub mod selector;
 pub mod space;
@@ -38,6 +40,7 @@ use self::attempts::Attempts;
 pub use self::cx::Cx;
 pub use self::error::Error;
 use self::present::Present;
+use self::recent::RecentAnswers;
 use tokio_util::task::TaskTracker;
 
 use crate::mirror::Mirror;
@@ -58,6 +61,7 @@ pub struct Service {
     /// The newest directory, with what was worked out of it.
     newest: Arc<Mutex<Option<Arc<Present>>>>,
     answers: Arc<Answers>,
+    recent: Arc<RecentAnswers>,
     /// Who tried connections lately.
     attempts: Arc<Attempts>,
     /// Those who wait for the epoch to move.
@@ -78,8 +82,8 @@ impl Service {
         deadline: Duration,
     ) -> Self {
         let (newest, answers, attempts, watch) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
-        let acts = TaskTracker::new();
-        Self { storage, mirror, sync, upstream, vault, newest, answers, attempts, watch, acts, deadline }
+        let (recent, acts) = (Arc::default(), TaskTracker::new());
+        Self { storage, mirror, sync, upstream, vault, newest, answers, recent, attempts, watch, acts, deadline }
     }
 
     /// Whether the database answers, and soon: what readiness means.

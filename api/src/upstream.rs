@@ -32,6 +32,7 @@ use std::{
     time::Duration,
 };
 
+use self::distribution::Documents;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::distribution::fuzzing;
 use self::http::{Lane, Traffic, Transport};
@@ -42,7 +43,10 @@ pub use self::{
     name::is_tag,
     probe::{Check, Privilege, Probe},
     registry::Registry,
-    resource::{Artifact, Image, Platform, Quota, Recent, Space, SpaceKey, Tag, TagKey, Visibility},
+    resource::{
+        Artifact, ArtifactKey, Detail, Findings, Image, Platform, Quota, Recent, Report, Scan, Severity, Space,
+        SpaceKey, Tag, TagKey, Visibility, tags_of,
+    },
     tls::Tls,
     webhook::Webhook,
 };
@@ -124,6 +128,7 @@ pub struct Upstream {
     clients: Arc<Mutex<HashMap<(Tls, Reach), reqwest::Client>>>,
     lanes: Arc<Mutex<HashMap<String, Arc<Lane>>>>,
     traffic: Arc<Traffic>,
+    documents: Arc<Documents>,
 }
 
 impl Upstream {
@@ -137,6 +142,7 @@ impl Upstream {
             clients: Arc::default(),
             lanes: Arc::default(),
             traffic: Arc::default(),
+            documents: Arc::default(),
         }
     }
 
@@ -150,7 +156,7 @@ impl Upstream {
         let client = self.client(endpoint.tls, endpoint.reach)?;
         let lane = self.lane(&endpoint.address);
         let transport = Transport::new(client, endpoint.address, lane, Settings::clone(&self.settings));
-        Ok(Registry::new(endpoint.kind, transport, endpoint.credentials))
+        Ok(Registry::new(endpoint.kind, transport, endpoint.credentials, self.documents.clone()))
     }
 
     /// HTTP requests sent to registries so far, retries included.

@@ -1,5 +1,8 @@
 //! Images, their tags and artifacts, as the registry itself knows them.
 
+mod detail;
+mod docker;
+
 use serde_json::{Value, json};
 use tests::gateway::{Client, Reply, World};
 

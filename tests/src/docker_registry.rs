@@ -21,6 +21,7 @@ pub const REQUIRE_VARIABLE: &str = "FAIRWAY_TEST_REQUIRE_SERVERS";
 
 const BINARY: &str = "/usr/bin/docker-registry";
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
@@ -109,16 +110,61 @@ impl DockerRegistry {
             "layers": [{ "mediaType": LAYER, "size": layer.len(), "digest": layer_digest }],
         })
         .to_string();
-        let digest = digest(manifest.as_bytes());
-        let request = self.http.put(format!("{}/v2/{repository}/manifests/{tag}", self.url()));
-        let response = self.signed(request).header("content-type", MANIFEST).body(manifest).send().await;
-        assert_eq!(response.expect("the registry answers").status(), 201, "{repository}:{tag} is not taken");
-        digest
+        self.put_manifest(repository, tag, MANIFEST, manifest).await
     }
 
     /// Pushes many images, some at a time; returns their digests in the same order.
     pub async fn push_all(&self, images: &[(String, String)]) -> Vec<String> {
         stream::iter(images).map(|(repository, tag)| self.push(repository, tag)).buffered(8).collect().await
+    }
+
+    /// Pushes an index of builds that are there already, each for linux on one architecture; returns its digest.
+    ///
+    /// # Panics
+    /// When the registry refuses it.
+    pub async fn push_index(&self, repository: &str, tag: &str, builds: &[String], architectures: &[&str]) -> String {
+        let build = |(digest, architecture): (&String, &&str)| {
+            json!({
+                "mediaType": MANIFEST, "digest": digest, "size": 1,
+                "platform": { "os": "linux", "architecture": architecture },
+            })
+        };
+        let builds: Vec<serde_json::Value> = builds.iter().zip(architectures).map(build).collect();
+        let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": builds }).to_string();
+        self.put_manifest(repository, tag, INDEX, index).await
+    }
+
+    /// Gives an image that is there one more tag.
+    ///
+    /// # Panics
+    /// When there is no such image, or the registry refuses.
+    pub async fn tag(&self, repository: &str, digest: &str, tag: &str) {
+        let request = self.http.get(format!("{}/v2/{repository}/manifests/{digest}", self.url()));
+        let response = self.signed(request).header("accept", MANIFEST).send().await.expect("the registry answers");
+        let manifest = response.error_for_status().expect("the image is there").text().await;
+        self.put_manifest(repository, tag, MANIFEST, manifest.expect("the answer is complete")).await;
+    }
+
+    /// The digest of what a client gets that pulls this reference; none if there is nothing.
+    ///
+    /// # Panics
+    /// When the reference is not of this registry, or names neither tag nor digest.
+    pub async fn pulled_digest(&self, reference: &str) -> Option<String> {
+        let path = reference.strip_prefix(&format!("{}/", self.host())).expect("it is a reference of this registry");
+        let (repository, reference) =
+            path.split_once('@').or_else(|| path.rsplit_once(':')).expect("it names a tag or a digest");
+        let request = self.http.get(format!("{}/v2/{repository}/manifests/{reference}", self.url()));
+        let request = self.signed(request).header("accept", format!("{MANIFEST}, {INDEX}"));
+        let response = request.send().await.expect("the registry answers").error_for_status().ok()?;
+        Some(digest(&response.bytes().await.expect("the answer is complete")))
+    }
+
+    async fn put_manifest(&self, repository: &str, tag: &str, media_type: &str, manifest: String) -> String {
+        let digest = digest(manifest.as_bytes());
+        let request = self.http.put(format!("{}/v2/{repository}/manifests/{tag}", self.url()));
+        let response = self.signed(request).header("content-type", media_type).body(manifest).send().await;
+        assert_eq!(response.expect("the registry answers").status(), 201, "{repository}:{tag} is not taken");
+        digest
     }
 
     /// Deletes a manifest, and with it the tags that name it. A repository that lost its last one keeps its place in the

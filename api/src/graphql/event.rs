@@ -17,7 +17,7 @@ use super::registry::Registry;
 use super::scalar::{DateTime, Digest};
 use crate::service::event::{self, HealthEvents, ImageEvents};
 use crate::service::name::{self, ImageReference};
-use crate::service::{Cx, image};
+use crate::service::{Cx, artifact, image};
 
 /// Told when a subscription stands: whatever happens from then on is an event of it.
 #[derive(Clone, Default)]
@@ -112,7 +112,7 @@ impl ImageEvent {
                 return Ok(None);
             }
             let Some(image) = self.find(ctx).await? else { return Ok(None) };
-            Ok::<_, Failure>(image::last_push(ctx.cx(), &image).await?)
+            Ok::<_, Failure>(artifact::last_push(ctx.cx(), &image).await?)
         };
         self.pushed.get_or_try_init(ask).await
     }

@@ -1,8 +1,8 @@
-//! Images and their tags.
+//! Images.
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, ScalarType, Value};
+use async_graphql::{Context, ID, Lookahead, Object, ScalarType, Value};
 
 use super::ContextExt;
 use super::artifact::Artifact;
@@ -14,10 +14,11 @@ use super::plain::{self, Lean, Plain};
 use super::registry::Registry;
 use super::scalar::{DateTime, Long, int};
 use super::space::Space;
+use super::tag::Tag;
 use crate::catalog::{Order, Page};
-use crate::service::selector::Selection;
-use crate::service::selector::Window;
-use crate::service::{Error, image};
+use crate::service::artifact::ListedTag;
+use crate::service::selector::{Selection, Window};
+use crate::service::{Error, artifact, image};
 use crate::upstream;
 
 pub(super) struct Image(pub(super) image::Image);
@@ -80,8 +81,9 @@ impl Image {
         self.0.data().updated_at.map(DateTime)
     }
 
-    /// Its tags, which may all have been deleted; newest push first, or in a Docker Registry, which tells no push times, by version, descending. Null
-    /// with an error when the registry does not answer.
+    /// Its tags, which may all have been deleted; newest push first, or in a Docker Registry, which tells no push times,
+    /// by version, descending. Tags under which tools keep signatures are left out. Null with an error when the registry
+    /// does not answer.
     #[graphql(complexity = "100 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 2")]
     async fn tags(
         &self,
@@ -94,16 +96,47 @@ impl Image {
     ) -> Option<Result<Lean<Connection<Tag>>>> {
         let listed = async {
             let page = PageArgs::parse(first, after, last, before)?;
+            let detail = Tag::detail(nodes_of(ctx));
             let needle = search.as_deref().map(str::to_lowercase);
-            let tags = Box::pin(image::tags(ctx.cx(), &self.0)).await?;
-            let tags = tags
-                .into_iter()
-                .filter(|tag| needle.as_ref().is_none_or(|needle| tag.name.to_lowercase().contains(needle)));
-            let order = Ordered { name: "tag", key: &upstream::Tag::key, compare: upstream::TagKey::cmp };
-            let page = cut(tags.collect(), &order, &page)?;
-            Ok::<_, Error>(page.connect(|tag| Tag { image: self.0.clone(), tag }))
+            let tags = artifact::tags(ctx.cx(), &self.0, detail).await?;
+            let matches =
+                |row: &ListedTag| needle.as_ref().is_none_or(|needle| row.tag.name.to_lowercase().contains(needle));
+            let tags = tags.into_iter().filter(matches).collect();
+            let order = Ordered { name: "tag", key: &|row: &ListedTag| row.tag.key(), compare: upstream::TagKey::cmp };
+            let (rows, page) = cut(tags, &order, &page)?.split();
+            let rows = artifact::describe_tags(ctx.cx(), &self.0, rows, detail).await?;
+            Ok::<_, Error>(page.join(rows).connect(|row| Tag::new(self.0.clone(), row)))
         };
-        Some(listed.await.map_err(Into::into))
+        Some(Box::pin(listed).await.map_err(Into::into))
+    }
+
+    /// What it holds, with and without tags; newest push first. Signatures and the like are no artifacts of their own, and
+    /// neither are the builds of an index. A Docker Registry tells of none without a tag, keeps no times (they come by
+    /// version), and is asked for each tag: of more than 200 it is not, which is `UNSUPPORTED`. Null with an error when
+    /// the registry does not answer.
+    #[graphql(complexity = "100 + first.or(last).unwrap_or(20).clamp(0, 100) as usize * child_complexity / 2")]
+    async fn artifacts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Rows from the start; 20 unless given, at most 100.")] first: Option<i32>,
+        #[graphql(desc = "Only rows after this cursor.")] after: Option<String>,
+        #[graphql(desc = "Rows from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Only rows before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Lean<Connection<Artifact>>>> {
+        let listed = async {
+            let page = PageArgs::parse(first, after, last, before)?;
+            let detail = Artifact::detail(nodes_of(ctx));
+            let artifacts = artifact::list(ctx.cx(), &self.0, detail).await?;
+            let order = Ordered {
+                name: "artifact",
+                key: &|row: &Arc<upstream::Artifact>| row.key(),
+                compare: upstream::ArtifactKey::cmp,
+            };
+            let (rows, page) = cut(artifacts, &order, &page)?.split();
+            let rows = artifact::describe(ctx.cx(), &self.0, rows, detail).await?;
+            Ok::<_, Error>(page.join(rows).connect(Artifact))
+        };
+        Some(Box::pin(listed).await.map_err(Into::into))
     }
 
     /// The artifact that a tag or a digest names: null when there is none. Null with an error when the registry
@@ -114,9 +147,15 @@ impl Image {
         ctx: &Context<'_>,
         #[graphql(desc = "A tag, or a digest.")] reference: String,
     ) -> Option<Result<Artifact>> {
-        let found = Box::pin(image::artifact(ctx.cx(), &self.0, &reference)).await;
+        let detail = Artifact::detail([ctx.look_ahead()]);
+        let found = Box::pin(artifact::get(ctx.cx(), &self.0, &reference, detail)).await;
         found.map(|found| found.map(Artifact)).map_err(Into::into).transpose()
     }
+}
+
+/// Where the rows of the connection are selected that `ctx` stands at.
+fn nodes_of<'a>(ctx: &'a Context<'_>) -> [Lookahead<'a>; 2] {
+    [ctx.look_ahead().field("nodes"), ctx.look_ahead().field("edges").field("node")]
 }
 
 impl Plain for Image {
@@ -140,60 +179,4 @@ pub(super) fn connect_images(selection: Selection, order: Order, page: &Window) 
     let cursors: Arc<dyn Cursors> = Arc::new(Places { selection: selection.clone(), order, rows: rows.clone() });
     let images = rows.into_iter().map(|row| Image(selection.image(row).0));
     Ok(Lean(Connection::new(images, &cursors, has_previous, has_next, total)))
-}
-
-pub(super) struct Tag {
-    image: image::Image,
-    tag: upstream::Tag,
-}
-
-impl Tag {
-    async fn digest(&self, ctx: &Context<'_>) -> std::result::Result<Option<String>, Error> {
-        match &self.tag.digest {
-            Some(digest) => Ok(Some(digest.clone())),
-            None => image::digest(ctx.cx(), &self.image, &self.tag.name).await,
-        }
-    }
-}
-
-impl Plain for Tag {}
-
-/// A name that points to an artifact.
-#[Object]
-impl Tag {
-    /// The tag itself.
-    async fn name(&self) -> &str {
-        &self.tag.name
-    }
-
-    /// `host/space/repository:tag`: pulls whatever the tag points to then.
-    async fn pull_reference(&self) -> String {
-        format!("{}:{}", self.image.reference(), self.tag.name)
-    }
-
-    /// `host/space/repository@digest`: pulls just what the tag points to now.
-    #[graphql(complexity = 5)]
-    async fn pinned_reference(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        let digest = self.digest(ctx).await;
-        let pinned = |digest| format!("{}@{digest}", self.image.reference());
-        digest.map(|digest| digest.map(pinned)).map_err(Into::into).transpose()
-    }
-
-    /// What it points to now.
-    #[graphql(complexity = "20 + child_complexity")]
-    async fn artifact(&self, ctx: &Context<'_>) -> Option<Result<Artifact>> {
-        let reference = self.tag.digest.as_deref().unwrap_or(&self.tag.name);
-        let found = image::artifact(ctx.cx(), &self.image, reference).await;
-        found.map(|found| found.map(Artifact)).map_err(Into::into).transpose()
-    }
-
-    /// When it was last pushed; null where the registry does not tell.
-    async fn pushed_at(&self) -> Option<DateTime> {
-        self.tag.pushed_at.map(DateTime)
-    }
-
-    /// Whether the registry lets nobody move or delete it; null where it does not tell.
-    async fn immutable(&self) -> Option<bool> {
-        self.tag.immutable
-    }
 }

@@ -274,6 +274,18 @@ impl<T> Slice<T> {
         Self { rows, cursors, has_previous, has_next, total }
     }
 
+    /// The rows, and the page without them, for what has to be asked for about just these.
+    pub(super) fn split(self) -> (Vec<T>, Slice<()>) {
+        let Self { rows, cursors, has_previous, has_next, total } = self;
+        (rows, Slice { rows: Vec::new(), cursors, has_previous, has_next, total })
+    }
+
+    /// The page with as many rows, in the same order, in place of its own.
+    pub(super) fn join<U>(self, rows: Vec<U>) -> Slice<U> {
+        let Self { cursors, has_previous, has_next, total, .. } = self;
+        Slice { rows, cursors, has_previous, has_next, total }
+    }
+
     pub(super) fn connect<N: Plain>(self, node: impl Fn(T) -> N) -> Lean<Connection<N>> {
         let nodes = self.rows.into_iter().map(node);
         Lean(Connection::new(nodes, &self.cursors, self.has_previous, self.has_next, self.total))

@@ -61,12 +61,12 @@ impl Cx {
         self.sight().await
     }
 
-    /// Counts a question to a registry: lists within lists ask for thousands, however little the document looks like it.
+    /// Counts questions to a registry: lists within lists ask for thousands, however little the document looks like it.
     ///
     /// # Errors
     /// When the request has asked enough.
-    pub(super) fn count_question(&self) -> Result<(), Error> {
-        if self.n_questions.fetch_add(1, Ordering::Relaxed) < MAX_QUESTIONS {
+    pub(super) fn count_questions(&self, n: usize) -> Result<(), Error> {
+        if self.n_questions.fetch_add(n, Ordering::Relaxed) + n <= MAX_QUESTIONS {
             return Ok(());
         }
         Err(Error::unsupported(format!(

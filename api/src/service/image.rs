@@ -1,11 +1,11 @@
-//! Images, and what a registry tells of one when it is asked: tags and artifacts.
+//! Images, as the directory has them.
 
 use std::sync::Arc;
 
 use ::entity::space::Visibility;
 use uuid::Uuid;
 
-use super::name::{ImageReference, NamespaceKey, is_digest, is_tag};
+use super::name::{ImageReference, NamespaceKey};
 use super::selector::{self, Filter, Reachable, Selection};
 use super::{Availability, Cx, Error, Registry, Space};
 use crate::catalog::{self, Snapshot};
@@ -36,7 +36,7 @@ impl Image {
     }
 
     /// What its registry calls it by.
-    fn address(&self) -> (SpaceKey, String) {
+    pub(super) fn address(&self) -> (SpaceKey, String) {
         let key = SpaceKey { id: self.space.upstream_id.clone(), name: self.space.name.clone() };
         (key, self.data().repository.to_owned())
     }
@@ -124,57 +124,4 @@ pub async fn of_space(cx: &Cx, space: &Space, search: Option<catalog::Search>) -
         }
     };
     Ok(Selection::new(Reachable::of_space(sight, &registry, space, snapshot), &Filter::default(), search))
-}
-
-/// All tags, newest push first; those of a Docker Registry, which tells no push times, by version, descending.
-pub async fn tags(cx: &Cx, image: &Image) -> Result<Vec<upstream::Tag>, Error> {
-    let (key, repository) = image.address();
-    ask(cx, image, |client| async move { client.list_tags(&key, &repository).await }).await
-}
-
-/// The tag that was pushed last, and what it points to. None without tags, and where push times are not told: then it is
-/// only known of an image with one tag.
-pub async fn last_push(cx: &Cx, image: &Image) -> Result<Option<(String, Option<String>)>, Error> {
-    let mut tags = tags(cx, image).await?.into_iter();
-    let (first, is_only) = (tags.next(), tags.next().is_none());
-    let Some(tag) = first.filter(|tag| is_only || tag.pushed_at.is_some()) else { return Ok(None) };
-    let digest = match tag.digest {
-        Some(digest) => Some(digest),
-        None => digest(cx, image, &tag.name).await?,
-    };
-    Ok(Some((tag.name, digest)))
-}
-
-/// The artifact that a tag or a digest names.
-pub async fn artifact(cx: &Cx, image: &Image, reference: &str) -> Result<Option<upstream::Artifact>, Error> {
-    if !is_tag(reference) && !is_digest(reference) {
-        return Err(Error::invalid("reference", "a reference inside an image is a tag, or a digest: `algorithm:hex`"));
-    }
-    let (key, repository) = image.address();
-    let reference = reference.to_owned();
-    ask(cx, image, |client| async move { client.get_artifact(&key, &repository, &reference).await }).await
-}
-
-/// The digest that a tag names now.
-pub async fn digest(cx: &Cx, image: &Image, tag: &str) -> Result<Option<String>, Error> {
-    let (key, repository) = image.address();
-    let tag = tag.to_owned();
-    ask(cx, image, |client| async move { client.get_digest(&key, &repository, &tag).await }).await
-}
-
-async fn ask<T, F>(cx: &Cx, image: &Image, question: impl FnOnce(upstream::Registry) -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, upstream::Error>>,
-{
-    cx.depends_on_more();
-    cx.count_question()?;
-    match cx.service.sync.ask(&image.registry, cx.deadline(), question).await {
-        Ok(answer) => Ok(answer),
-        Err(error) => Err(Error::Upstream {
-            message: selector::told(&*cx.sight().await?, &image.registry, &error),
-            registry: Some(image.registry.name.clone()),
-            field: None,
-            source: error,
-        }),
-    }
 }

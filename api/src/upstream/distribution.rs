@@ -2,6 +2,7 @@
 //!
 //! It has no projects, no visibility and no times; all of it is the one space `/`, which everybody may pull from.
 
+mod artifact;
 mod auth;
 mod catalog;
 mod challenge;
@@ -14,11 +15,15 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use reqwest::{Method, StatusCode, header::HeaderName};
 
 use self::auth::Known;
+pub(super) use self::manifest::Documents;
 use super::{
     Address, Credentials, Error, Space, Visibility,
     http::{Call, Reply, Transport},
@@ -45,6 +50,7 @@ pub(super) struct Distribution {
     credentials: Option<Credentials>,
     /// How the registry wants to be spoken to, once it has said so.
     known: Mutex<Known>,
+    documents: Arc<Documents>,
 }
 
 /// What a request is about, for the token it may need.
@@ -57,8 +63,9 @@ enum Scope<'a> {
 }
 
 impl Distribution {
-    pub(super) fn new(transport: Transport, credentials: Option<&Credentials>) -> Self {
+    pub(super) fn new(transport: Transport, credentials: Option<&Credentials>, documents: Arc<Documents>) -> Self {
         Self {
+            documents,
             transport,
             credentials: credentials.cloned(),
             known: Mutex::new(Known { scheme: None, tokens: HashMap::new() }),

@@ -10,6 +10,7 @@ mod list;
 mod probe;
 mod project;
 mod repository;
+mod scan;
 mod webhook;
 
 #[cfg(test)]

@@ -21,11 +21,21 @@ pub(super) fn is_sound(name: &str) -> bool {
 
 /// Whether a tag or digest can stand in a URL. Distribution answers 500 to a digest of the wrong length.
 pub(super) fn is_sound_reference(reference: &str) -> bool {
-    is_sound(reference)
-        && !reference.contains('/')
-        && reference
-            .strip_prefix("sha256:")
-            .is_none_or(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    is_sound(reference) && !reference.contains('/') && (!reference.starts_with("sha256:") || is_sha256(reference))
+}
+
+/// Whether it is the digest that every registry gives: `sha256:` and 64 hexadecimal digits.
+pub(super) fn is_sha256(text: &str) -> bool {
+    let hex = text.strip_prefix("sha256:");
+    hex.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Whether a tag is one that tools give to what belongs to another artifact: `sha256-<hex>`, where a registry does not
+/// know referrers (OCI distribution spec 1.1), and `sha256-<hex>.sig`, `.att`, `.sbom` (cosign).
+pub(super) fn is_accessory_tag(tag: &str) -> bool {
+    let Some(rest) = tag.strip_prefix("sha256-") else { return false };
+    let hex = rest.split('.').next().unwrap_or_default();
+    hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// 1 to 128 letters, digits, `_`, `.` and `-`, the first neither `.` nor `-` (OCI distribution spec 1.1). What else a
@@ -78,5 +88,16 @@ mod tests {
         assert!(is_sound_reference(&format!("sha256:{}", "a1".repeat(32))));
         assert!(!is_sound_reference("sha256:zz"));
         assert!(!is_sound_reference("a/b"));
+    }
+
+    #[test]
+    fn tools_keep_accessories_under_the_digest_of_what_they_belong_to() {
+        let tag = format!("sha256-{}", "a1".repeat(32));
+        for tag in [tag.clone(), format!("{tag}.sig"), format!("{tag}.att")] {
+            assert!(is_accessory_tag(&tag), "{tag}");
+        }
+        for tag in ["1.0", "sha256-1", "sha256-", "sha256.sig", &tag[1..]] {
+            assert!(!is_accessory_tag(tag), "{tag}");
+        }
     }
 }

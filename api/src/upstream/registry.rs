@@ -3,8 +3,10 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Artifact, Check, Credentials, Error, Image, Kind, Probe, Quota, Recent, Space, SpaceKey, Tag, Webhook,
-    distribution::Distribution, harbor::Harbor, http::Transport,
+    Artifact, Check, Credentials, Detail, Error, Image, Kind, Probe, Quota, Recent, Space, SpaceKey, Tag, Webhook,
+    distribution::{Distribution, Documents},
+    harbor::Harbor,
+    http::Transport,
 };
 
 /// A client for one registry. Clones are cheap and share what the client has learnt.
@@ -20,10 +22,17 @@ enum Client {
 }
 
 impl Registry {
-    pub(super) fn new(kind: Kind, transport: Transport, credentials: Option<Credentials>) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        transport: Transport,
+        credentials: Option<Credentials>,
+        documents: Arc<Documents>,
+    ) -> Self {
         let client = match kind {
             Kind::Harbor => Client::Harbor(Arc::new(Harbor::new(transport, credentials.as_ref()))),
-            Kind::DockerRegistry => Client::Distribution(Arc::new(Distribution::new(transport, credentials.as_ref()))),
+            Kind::DockerRegistry => {
+                Client::Distribution(Arc::new(Distribution::new(transport, credentials.as_ref(), documents)))
+            }
         };
         Self { client }
     }
@@ -229,18 +238,60 @@ impl Registry {
     }
 
     /// All tags of a repository: the last pushed first at Harbor, the highest version first at a Docker Registry, which
-    /// knows no push times. A repository that is not there has no tags: neither product tells reliably.
+    /// knows no push times. A repository that is not there has no tags: neither product tells reliably. Tags under which
+    /// tools keep signatures and the like are left out.
     ///
     /// # Errors
     /// Rather than a list that is not complete.
     pub async fn list_tags(&self, space: &SpaceKey, repository: &str) -> Result<Vec<Tag>, Error> {
         match &self.client {
-            Client::Harbor(harbor) => harbor.list_tags(space, repository).await,
+            Client::Harbor(harbor) => {
+                Ok(super::tags_of(&harbor.list_artifacts(space, repository, true, Detail::default()).await?))
+            }
             Client::Distribution(distribution) => distribution.list_tags(repository).await,
         }
     }
 
-    /// What a tag or digest stands for. Counts as no pull at Harbor.
+    /// All artifacts of a repository, in no order, or those with a tag alone, as a Docker Registry has no others. Builds of
+    /// an index and accessories are none. Of [`Detail`] each has as much as comes with the list: the rest is for
+    /// [`Registry::describe`]. Harbor gives a hundred by one request, with all details; a Docker Registry gives one
+    /// digest, and no details.
+    ///
+    /// # Errors
+    /// Rather than a list that is not complete; [`Error::Unsupported`] at a Docker Registry beyond 200 tags.
+    pub async fn list_artifacts(
+        &self,
+        space: &SpaceKey,
+        repository: &str,
+        is_tagged: bool,
+        detail: Detail,
+    ) -> Result<Vec<Artifact>, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.list_artifacts(space, repository, is_tagged, detail).await,
+            Client::Distribution(distribution) => distribution.list_artifacts(repository).await,
+        }
+    }
+
+    /// The same artifacts, in the same order, with what they lack of what is asked for. Sends nothing where they lack
+    /// nothing; Harbor is asked for fifty at a time.
+    ///
+    /// # Errors
+    /// [`Error::Changed`] if one of them has gone.
+    pub async fn describe(
+        &self,
+        space: &SpaceKey,
+        repository: &str,
+        artifacts: Vec<Artifact>,
+        detail: Detail,
+    ) -> Result<Vec<Artifact>, Error> {
+        match &self.client {
+            Client::Harbor(harbor) => harbor.describe(space, repository, artifacts, detail).await,
+            Client::Distribution(distribution) => distribution.describe(repository, artifacts, detail).await,
+        }
+    }
+
+    /// What a tag or digest stands for, as far as it is asked for; without the tags of a Docker Registry's, which its list
+    /// alone tells. Counts as no pull at Harbor.
     ///
     /// # Errors
     /// As every call.
@@ -249,10 +300,17 @@ impl Registry {
         space: &SpaceKey,
         repository: &str,
         reference: &str,
+        detail: Detail,
     ) -> Result<Option<Artifact>, Error> {
         match &self.client {
-            Client::Harbor(harbor) => harbor.get_artifact(space, repository, reference).await,
-            Client::Distribution(distribution) => distribution.get_artifact(repository, reference).await,
+            Client::Harbor(harbor) => harbor.get_artifact(space, repository, reference, detail).await,
+            Client::Distribution(distribution) => match distribution.get_digest(repository, reference).await? {
+                Some(digest) => {
+                    let named = vec![Artifact::named(digest)];
+                    Ok(distribution.describe(repository, named, detail).await?.pop())
+                }
+                None => Ok(None),
+            },
         }
     }
 

@@ -2,13 +2,13 @@
 //!
 //! Plain data without behaviour: what may be shown to whom is for others to say.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::version;
+use super::{Kind, version};
 
 /// Names one space for calls about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -120,6 +120,44 @@ pub struct Quota {
     pub limit: Option<i64>,
 }
 
+/// What a registry is asked for about artifacts only because somebody wants to see it: each costs it work, or requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Detail {
+    /// What the manifest says: its media type, what it is, its size, the platforms of an index. A Docker Registry gives
+    /// the manifest for it.
+    pub manifest: bool,
+    /// What the configuration says: the platform of a single image, when it was built. A Docker Registry gives one more
+    /// blob for it.
+    pub configuration: bool,
+    /// The sizes of an index's builds. A Docker Registry gives a manifest for each; Harbor tells the sum unasked.
+    pub builds: bool,
+    /// All tags. A Docker Registry is asked for each.
+    pub tags: bool,
+    /// Whether a rule forbids moving its tags.
+    pub immutable: bool,
+    /// Names of labels.
+    pub labels: bool,
+    /// Whether it is signed.
+    pub signatures: bool,
+    /// The vulnerability scan.
+    pub scan: bool,
+}
+
+impl Detail {
+    /// What of it such a registry is asked for: the rest it tells anyway, or never.
+    pub fn at(self, kind: Kind) -> Self {
+        match kind {
+            Kind::Harbor => Self { manifest: false, configuration: false, tags: false, ..self },
+            Kind::DockerRegistry => Self { immutable: false, ..self },
+        }
+    }
+
+    /// What of it Harbor does not tell unasked.
+    pub(super) fn costs_harbor(self) -> bool {
+        self.immutable || self.labels || self.signatures || self.scan
+    }
+}
+
 /// What a tag or a digest stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
@@ -129,18 +167,161 @@ pub struct Artifact {
     pub media_type: Option<String>,
     /// `IMAGE`, `CHART`, … in upper case; `UNKNOWN` if the registry cannot tell.
     pub kind: String,
-    /// Bytes, layers and configuration together.
+    /// Bytes: the manifest and all that it names; those of all platforms of an index.
     pub size: Option<i64>,
-    /// When this digest first came.
+    /// When this digest first came; at a Docker Registry, which keeps no such time, when it was built.
     pub pushed_at: Option<DateTime<Utc>>,
     /// When it was last pulled.
     pub pulled_at: Option<DateTime<Utc>>,
-    /// Its tags as far as the registry tells, by name.
-    pub tags: Vec<String>,
+    /// Its tags as far as they were asked for, by name.
+    pub tags: Vec<Tag>,
     /// What it runs on; empty if that is not known.
     pub platforms: Vec<Platform>,
+    /// What was asked for beside; `None` if nothing was.
+    pub findings: Option<Findings>,
+}
+
+impl Artifact {
+    /// An artifact of which nothing is known but what it is called.
+    pub fn named(digest: String) -> Self {
+        Self {
+            digest,
+            media_type: None,
+            kind: "UNKNOWN".to_owned(),
+            size: None,
+            pushed_at: None,
+            pulled_at: None,
+            tags: Vec::new(),
+            platforms: Vec::new(),
+            findings: None,
+        }
+    }
+
+    /// Whether such a registry could tell more of what is asked for.
+    pub fn lacks(&self, kind: Kind, detail: Detail) -> bool {
+        match kind {
+            Kind::Harbor => {
+                let is_unmeasured = |platform: &Platform| platform.size.is_none();
+                detail.costs_harbor() && self.findings.is_none()
+                    || detail.builds && self.platforms.iter().any(is_unmeasured)
+            }
+            Kind::DockerRegistry => {
+                self.findings.is_none() && Detail { tags: false, ..detail.at(kind) } != Detail::default()
+            }
+        }
+    }
+
+    /// Where the artifact stands among those of its repository.
+    pub fn key(&self) -> ArtifactKey {
+        let first = self.tags.iter().map(|tag| tag.name.clone()).min_by(|a, b| version::newest_first(a, b));
+        ArtifactKey { pushed_at: self.pushed_at, tag: first, digest: self.digest.clone() }
+    }
+}
+
+/// What a registry tells of an artifact when it is asked: as much of it as was in the [`Detail`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
     /// Names of its labels.
     pub labels: Vec<String>,
+    /// Whether it has a signature, where the registry tells.
+    pub signed: Option<bool>,
+    /// What the vulnerability scan found.
+    pub scan: Scan,
+}
+
+/// The order of a repository's artifacts: the last pushed first; where no push times are told, by tag, the highest version
+/// first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactKey {
+    pushed_at: Option<DateTime<Utc>>,
+    tag: Option<String>,
+    digest: String,
+}
+
+impl Ord for ArtifactKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_tag = match (&self.tag, &other.tag) {
+            _ if self.pushed_at.is_some() || other.pushed_at.is_some() => Ordering::Equal,
+            (Some(mine), Some(theirs)) => version::newest_first(mine, theirs),
+            (mine, theirs) => theirs.is_some().cmp(&mine.is_some()),
+        };
+        other.pushed_at.cmp(&self.pushed_at).then(by_tag).then_with(|| self.digest.cmp(&other.digest))
+    }
+}
+
+impl PartialOrd for ArtifactKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The tags of these artifacts, the last pushed first.
+pub fn tags_of<'a>(artifacts: impl IntoIterator<Item = &'a Artifact>) -> Vec<Tag> {
+    let mut tags: BTreeMap<&str, &Tag> = BTreeMap::new();
+    for tag in artifacts.into_iter().flat_map(|artifact| &artifact.tags) {
+        // A tag that moved between two pages stands on both artifacts.
+        let is_newer = tags.get(tag.name.as_str()).is_none_or(|known| known.pushed_at <= tag.pushed_at);
+        if is_newer {
+            tags.insert(&tag.name, tag);
+        }
+    }
+    let mut tags: Vec<Tag> = tags.into_values().cloned().collect();
+    tags.sort_by_cached_key(Tag::key);
+    tags
+}
+
+/// How far the scan of an artifact for vulnerabilities is, and what it found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Scan {
+    /// Nobody has asked for one.
+    #[default]
+    NotScanned,
+    /// The registry scans no such artifacts.
+    Unsupported,
+    /// It waits for its turn.
+    Queued,
+    /// It is under way.
+    Running,
+    /// It broke off.
+    Failed,
+    /// It is done.
+    Complete(Report),
+}
+
+/// What a scan found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The worst of it.
+    pub severity: Option<Severity>,
+    /// Vulnerabilities in all.
+    pub total: i64,
+    /// Those that a newer version mends.
+    pub fixable: i64,
+    /// Those of each severity. Harbor's `Negligible` counts as low.
+    pub critical: i64,
+    /// See `critical`.
+    pub high: i64,
+    /// See `critical`.
+    pub medium: i64,
+    /// See `critical`.
+    pub low: i64,
+    /// When the scan ended.
+    pub scanned_at: Option<DateTime<Utc>>,
+    /// By whom, with the version.
+    pub scanner: Option<String>,
+}
+
+/// How bad a vulnerability is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// There is none.
+    None,
+    /// Not rated.
+    Unknown,
+    Low,
+    Medium,
+    High,
+    Critical,
 }
 
 /// An operating system and architecture that an image has a build for.
@@ -154,7 +335,7 @@ pub struct Platform {
     pub variant: Option<String>,
     /// The digest of the build for this platform.
     pub digest: Option<String>,
-    /// Its size in bytes, where that is known without another request.
+    /// Its size in bytes, where that is known or was asked for.
     pub size: Option<i64>,
 }
 

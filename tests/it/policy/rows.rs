@@ -66,6 +66,10 @@ pub(super) const SUBJECTS: &[(&str, &str, &str)] = &[
     ("TagEdge", "of a bound image", "{ at: node(id: \"<api>\") { ... on Image { tags { edges { @ } } } } }"),
     ("Tag", "of a bound image", "{ at: node(id: \"<api>\") { ... on Image { tags { nodes { @ } } } } }"),
     ("Artifact", "of a bound image", "{ at: node(id: \"<api>\") { ... on Image { artifact(reference: \"1.0\") { @ } } } }"),
+    ("ArtifactConnection", "of a public image", "{ at: node(id: \"<nginx>\") { ... on Image { artifacts { @ } } } }"),
+    ("ArtifactConnection", "of a bound image", "{ at: node(id: \"<api>\") { ... on Image { artifacts { @ } } } }"),
+    ("ArtifactEdge", "of a bound image", "{ at: node(id: \"<api>\") { ... on Image { artifacts { edges { @ } } } } }"),
+    ("VulnerabilitySummary", "of a bound image", "{ at: node(id: \"<api>\") { ... on Image { artifact(reference: \"1.0\") { vulnerabilities { @ } } } } }"),
     ("Platform", "of a bound image", "{ at: node(id: \"<api>\") { ... on Image { artifact(reference: \"1.0\") { platforms { @ } } } } }"),
 
     ("AvailableImageConnection", "the workspace's namespace", "{ availableImages(namespace: { name: \"teal-prod\" }) { @ } }"),

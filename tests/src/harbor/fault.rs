@@ -67,6 +67,8 @@ pub enum Fault {
     Bom,
     /// Arrays inside objects, and an empty list, are `null`.
     NullArrays,
+    /// Lists do not know this key of `q`, and so return everything.
+    UnknownKey(&'static str),
     /// Projects without `metadata`, so that their visibility is unknown.
     NoMetadata,
     /// Public projects spell `metadata.public` like this: `True`, `1`.

@@ -40,10 +40,14 @@ impl ListQuery {
                 page_size = page_size.min(*cap);
             }
         }
+        let mut terms = query::parse(call.query("q").unwrap_or_default())?;
+        terms.retain(|term| {
+            !call.faults.iter().any(|fault| matches!(fault, Fault::UnknownKey(key) if *key == term.key))
+        });
         Ok(Self {
             page: number(call, "page", 1)?,
             page_size,
-            terms: query::parse(call.query("q").unwrap_or_default())?,
+            terms,
             sort: call.query("sort").unwrap_or_default().to_owned(),
         })
     }

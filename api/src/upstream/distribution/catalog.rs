@@ -170,7 +170,7 @@ impl Distribution {
             let page: Tags = reply.json()?;
             let page = page.tags.unwrap_or_default();
             let next = reply.header(LINK).and_then(next_query);
-            names.extend(page.into_iter().filter(|tag| name::is_tag(tag)));
+            names.extend(page.into_iter().filter(|tag| name::is_tag(tag) && !name::is_accessory_tag(tag)));
             n_bytes += reply.length();
             if n_bytes > MAX_LIST_BYTES || names.len() > MAX_ROWS {
                 return Err(Error::TooLarge);

@@ -1,11 +1,73 @@
-//! Manifests: what a tag or digest stands for.
+//! Manifests and configurations: documents that are named by their digest, and so never change.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use quick_cache::{Weighter, sync::Cache};
 use reqwest::{Method, StatusCode, header::CONTENT_TYPE};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{DIGEST, Distribution, MANIFESTS, Reply, Scope, catalog::not_a_registry, is_genuine};
-use crate::upstream::{Artifact, Error, Platform, name};
+use crate::upstream::{Error, Platform, name, time};
+
+/// What all documents that are kept came in, together: some ten thousand of the usual length.
+const MAX_KEPT_BYTES: u64 = 16 << 20;
+const LIKELY_KEPT: usize = 8192;
+
+/// Builds of one index that are read of. The longest ones that people push have some twenty.
+const MAX_BUILDS: usize = 100;
+
+/// What was read of a document, without what it is not needed for.
+#[derive(Clone)]
+pub(super) enum Document {
+    Manifest(Arc<Content>),
+    Configuration(Arc<Built>),
+}
+
+/// What a manifest says.
+pub(super) struct Content {
+    pub(super) media_type: Option<String>,
+    pub(super) kind: String,
+    /// The manifest itself, configuration and layers; of an index itself alone, as its builds would each need a request.
+    pub(super) size: Option<i64>,
+    /// The platforms of an index.
+    pub(super) builds: Option<Vec<Platform>>,
+    /// What an index names: types of artifacts, as an index of referrers does.
+    pub(super) artifact_types: Vec<String>,
+    configuration: Option<String>,
+    /// Schema 1 says it itself.
+    own_platform: Option<Platform>,
+}
+
+/// What a configuration says.
+#[derive(Default)]
+pub(super) struct Built {
+    pub(super) platform: Option<Platform>,
+    pub(super) at: Option<DateTime<Utc>>,
+}
+
+/// The documents that were read lately, of all registries. Whoever uses one has asked the registry for its digest before,
+/// with the account.
+pub(in crate::upstream) struct Documents(Cache<Key, (Document, u64), Bytes>);
+
+/// The address, the repository and the digest.
+type Key = (String, String, String);
+
+#[derive(Clone)]
+struct Bytes;
+
+impl Weighter<Key, (Document, u64)> for Bytes {
+    fn weight(&self, (address, repository, digest): &Key, (_, n_bytes): &(Document, u64)) -> u64 {
+        (address.len() + repository.len() + digest.len()) as u64 + n_bytes
+    }
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self(Cache::with_weighter(LIKELY_KEPT, MAX_KEPT_BYTES, Bytes))
+    }
+}
 
 /// Manifest, index and, of schema 1, what still can be told: one shape, as every part may be absent.
 #[derive(Default, Deserialize)]
@@ -24,57 +86,60 @@ struct Manifest {
 #[serde(default, rename_all = "camelCase")]
 struct Descriptor {
     media_type: Option<String>,
+    artifact_type: Option<String>,
     digest: Option<String>,
     size: Option<i64>,
     platform: Option<Map<String, Value>>,
 }
 
 impl Distribution {
-    pub(in crate::upstream) async fn get_artifact(
+    /// What a digest names. None if it has gone.
+    pub(super) async fn content(&self, repository: &str, digest: &str) -> Result<Option<Arc<Content>>, Error> {
+        let key = self.key(repository, digest);
+        if let Some((Document::Manifest(known), _)) = self.documents.0.get(&key) {
+            return Ok(Some(known));
+        }
+        let Some(reply) = self.manifest(Method::GET, repository, digest).await? else { return Ok(None) };
+        let content = Arc::new(Content::read(&reply)?);
+        self.documents.0.insert(key, (Document::Manifest(content.clone()), reply.length() as u64));
+        Ok(Some(content))
+    }
+
+    /// What a single image runs on stands in its configuration. Not worth failing for: a registry may keep blobs
+    /// elsewhere and redirect there, and no redirect is followed.
+    pub(super) async fn built(&self, repository: &str, content: &Content) -> Arc<Built> {
+        if content.own_platform.is_some() {
+            return Arc::new(Built { platform: content.own_platform.clone(), at: None });
+        }
+        let digest = content.configuration.as_deref().filter(|_| content.kind == IMAGE);
+        let Some(digest) = digest.filter(|digest| name::is_sound_reference(digest)) else { return Arc::default() };
+        let key = self.key(repository, digest);
+        if let Some((Document::Configuration(known), _)) = self.documents.0.get(&key) {
+            return known;
+        }
+        let path = format!("/v2/{}/blobs/{}", name::escape_path(repository), name::escape_reference(digest));
+        let reply = self.request(Method::GET, &path, "*/*", Scope::Pull(repository)).await;
+        // A blob is an octet stream, whatever is in it.
+        let reply = reply.ok().filter(|reply| reply.status() == StatusCode::OK);
+        let Some(found) = reply.as_ref().and_then(|reply| reply.untyped_json::<Map<String, Value>>().ok()) else {
+            return Arc::default();
+        };
+        let built = Arc::new(Built {
+            platform: Platform::read(&found, None, None),
+            at: found.get("created").and_then(Value::as_str).and_then(time::parse).filter(|at| at.timestamp() > 0),
+        });
+        let n_bytes = reply.map_or(0, |reply| reply.length()).min(1 << 10) as u64;
+        self.documents.0.insert(key, (Document::Configuration(built.clone()), n_bytes));
+        built
+    }
+
+    /// The digest of what a tag or a digest names now, asked for by HEAD.
+    pub(in crate::upstream) async fn get_digest(
         &self,
         repository: &str,
         reference: &str,
-    ) -> Result<Option<Artifact>, Error> {
-        let Some(reply) = self.manifest(Method::GET, repository, reference).await? else {
-            return Ok(None);
-        };
-        let digest = match reply.header(DIGEST) {
-            Some(digest) => digest.to_owned(),
-            None if reference.starts_with("sha256:") => reference.to_owned(),
-            None => return Err(Error::malformed("a manifest came without its digest")),
-        };
-        let manifest: Manifest = reply.json()?;
-        let size = manifest.size();
-        let media_type = manifest.media_type.clone().or_else(|| reply.header(CONTENT_TYPE).map(str::to_owned));
-        let platforms = match &manifest.manifests {
-            Some(children) => children
-                .iter()
-                .filter_map(|child| Platform::read(child.platform.as_ref()?, child.digest.clone(), None))
-                .collect(),
-            None => {
-                let found = self.own_platform(repository, &manifest).await;
-                found
-                    .and_then(|attributes| Platform::read(&attributes, Some(digest.clone()), size))
-                    .into_iter()
-                    .collect()
-            }
-        };
-        let tags = if reference.contains(':') { Vec::new() } else { vec![reference.to_owned()] };
-        Ok(Some(Artifact {
-            kind: manifest.kind(),
-            digest,
-            media_type,
-            size,
-            pushed_at: None,
-            pulled_at: None,
-            tags,
-            platforms,
-            labels: Vec::new(),
-        }))
-    }
-
-    pub(in crate::upstream) async fn get_digest(&self, repository: &str, tag: &str) -> Result<Option<String>, Error> {
-        match self.manifest(Method::HEAD, repository, tag).await? {
+    ) -> Result<Option<String>, Error> {
+        match self.manifest(Method::HEAD, repository, reference).await? {
             None => Ok(None),
             Some(reply) => match reply.header(DIGEST) {
                 Some(digest) => Ok(Some(digest.to_owned())),
@@ -96,33 +161,47 @@ impl Distribution {
         }
     }
 
-    /// What a single image runs on stands in its configuration. Not worth failing for: a registry may keep blobs
-    /// elsewhere and redirect there, and no redirect is followed.
-    async fn own_platform(&self, repository: &str, manifest: &Manifest) -> Option<Map<String, Value>> {
-        if let Some(architecture) = &manifest.architecture {
+    fn key(&self, repository: &str, digest: &str) -> Key {
+        (self.address().as_str().to_owned(), repository.to_owned(), digest.to_owned())
+    }
+}
+
+impl Content {
+    /// Reads a manifest, or an index of referrers.
+    pub(super) fn read(reply: &Reply) -> Result<Self, Error> {
+        let manifest: Manifest = reply.json()?;
+        let kind = manifest.kind();
+        let own = i64::try_from(reply.length()).ok();
+        let size = own.and_then(|own| own.checked_add(manifest.parts()?));
+        let own_platform = manifest.architecture.as_ref().and_then(|architecture| {
             let attributes = [("os", "linux".to_owned()), ("architecture", architecture.clone())];
-            return Some(attributes.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect());
-        }
-        if manifest.kind() != IMAGE {
-            return None;
-        }
-        let digest = manifest.config.as_ref()?.digest.as_deref()?;
-        if !name::is_sound_reference(digest) {
-            return None;
-        }
-        let path = format!("/v2/{}/blobs/{}", name::escape_path(repository), name::escape_reference(digest));
-        let reply = self.request(Method::GET, &path, "*/*", Scope::Pull(repository)).await.ok()?;
-        // A blob is an octet stream, whatever is in it.
-        (reply.status() == StatusCode::OK).then(|| reply.untyped_json().ok())?
+            let attributes = attributes.map(|(key, value)| (key.to_owned(), value.into())).into_iter().collect();
+            Platform::read(&attributes, None, None)
+        });
+        let builds = manifest.manifests.as_ref().map(|builds| {
+            let read = |build: &Descriptor| Platform::read(build.platform.as_ref()?, build.digest.clone(), None);
+            builds.iter().filter_map(read).take(MAX_BUILDS).collect()
+        });
+        let artifact_types = manifest.manifests.iter().flatten().filter_map(|part| part.artifact_type.clone());
+        Ok(Self {
+            kind,
+            size,
+            builds,
+            artifact_types: artifact_types.take(MAX_BUILDS).collect(),
+            configuration: manifest.config.and_then(|config| config.digest),
+            own_platform,
+            media_type: manifest.media_type.or_else(|| reply.header(CONTENT_TYPE).map(str::to_owned)),
+        })
     }
 }
 
 const IMAGE: &str = "IMAGE";
 
 impl Manifest {
-    /// Configuration and layers. `None` for an index: its children would each need a request.
-    fn size(&self) -> Option<i64> {
-        let layers = self.layers.as_ref()?;
+    /// Configuration and layers, in bytes; none of an index. `None` for schema 1, which does not tell.
+    fn parts(&self) -> Option<i64> {
+        let none = Vec::new();
+        let layers = self.layers.as_ref().or(self.manifests.as_ref().map(|_| &none))?;
         let parts = self.config.iter().chain(layers);
         parts.map(|part| part.size.unwrap_or(0)).try_fold(0_i64, i64::checked_add)
     }

@@ -17,7 +17,7 @@ use tokio::{
 use wiremock::ResponseTemplate;
 
 use crate::upstream::{
-    Error, Guards, Kind, Networks, Reach, Registry, Settings, UnreachableKind, Upstream, Webhook,
+    Detail, Error, Guards, Kind, Networks, Reach, Registry, Settings, UnreachableKind, Upstream, Webhook,
     testing::{Fake, ann, json, registry, settings, space, upstream},
 };
 
@@ -256,7 +256,7 @@ fn every_call_can_be_spawned() {
     is_send(registry.delete_space(&key));
     is_send(registry.list_images(&key));
     is_send(registry.list_tags(&key, "app"));
-    is_send(registry.get_artifact(&key, "app", "1.0"));
+    is_send(registry.get_artifact(&key, "app", "1.0", Detail::default()));
     is_send(registry.get_digest(&key, "app", "1.0"));
     is_send(registry.list_public_spaces());
     is_send(registry.is_public("1"));

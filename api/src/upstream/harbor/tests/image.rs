@@ -4,7 +4,7 @@ use wiremock::ResponseTemplate;
 
 use super::*;
 use crate::upstream::{
-    Error,
+    Detail, Error, Scan,
     testing::{header, page, space},
 };
 
@@ -49,7 +49,7 @@ async fn a_repository_with_an_impossible_name_is_an_error() {
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
 }
 
-const ARTIFACTS: &str = "/artifacts?page=1&page_size=100&q=tags%3D%2A&sort=id&with_tag=true&with_immutable_status=true";
+const ARTIFACTS: &str = "/artifacts?page=1&page_size=100&q=tags%3D%2A&sort=-push_time%2C-id&with_tag=true";
 const TAGGED: &str = r#"[{"id":8,"digest":"sha256:aa","project_id":3,"type":"IMAGE","tags":[
     {"id":1,"name":"1.0","push_time":"2026-11-21T02:07:14.000Z","immutable":true},
     {"id":3,"name":"stable","push_time":"2026-11-21T02:07:15.000Z","immutable":false}]},
@@ -104,14 +104,16 @@ async fn an_artifact_of_several_platforms() {
         ),
     )
     .await;
-    let found = registry.get_artifact(&space("3", "acme-private"), "app", "multi").await.expect("an answer");
+    let detail = Detail { labels: true, ..Detail::default() };
+    let found = registry.get_artifact(&space("3", "acme-private"), "app", "multi", detail).await.expect("an answer");
     let artifact = found.expect("an artifact");
     assert_eq!(artifact.digest, digest);
     assert_eq!((artifact.kind.as_str(), artifact.size, artifact.pulled_at), ("IMAGE", Some(3011), None));
     assert_eq!(artifact.media_type.as_deref(), Some("application/vnd.oci.image.index.v1+json"));
+    let tags: Vec<&str> = artifact.tags.iter().map(|tag| tag.name.as_str()).collect();
     assert_eq!(
-        (artifact.tags, artifact.labels),
-        (vec!["latest".to_owned(), "multi".to_owned()], vec!["prod".to_owned()])
+        (tags, artifact.findings.expect("asked for").labels),
+        (vec!["latest", "multi"], vec!["prod".to_owned()])
     );
     let platforms: Vec<_> =
         artifact.platforms.iter().map(|p| (p.architecture.as_str(), p.variant.as_deref())).collect();
@@ -123,14 +125,14 @@ async fn an_artifact_that_is_not_there_is_none() {
     let (fake, registry) = harbor_of_admin().await;
     let key = space("3", "acme-private");
     fake.reply(
-        "GET /api/v2.0/projects/acme-private/repositories/team%252Fapp/artifacts/nope?with_tag=true&with_label=true",
+        "GET /api/v2.0/projects/acme-private/repositories/team%252Fapp/artifacts/nope?with_tag=true",
         complaint(404, "NOT_FOUND", "artifact acme-private/team/app:nope not found"),
     )
     .await;
-    assert_eq!(registry.get_artifact(&key, "team/app", "nope").await.expect("an answer"), None);
+    assert_eq!(registry.get_artifact(&key, "team/app", "nope", Detail::default()).await.expect("an answer"), None);
     // Harbor's own 404 is no reason to try another escaping; a name that is none is no reason to ask.
-    assert_eq!(registry.get_artifact(&key, "../../users", "1").await.expect("an answer"), None);
-    assert_eq!(registry.get_artifact(&key, "app", "sha256:zz").await.expect("an answer"), None);
+    assert_eq!(registry.get_artifact(&key, "../../users", "1", Detail::default()).await.expect("an answer"), None);
+    assert_eq!(registry.get_artifact(&key, "app", "sha256:zz", Detail::default()).await.expect("an answer"), None);
     assert_eq!(fake.sent().await.len(), 1);
 }
 
@@ -154,4 +156,109 @@ async fn a_refusal_of_one_thing_is_not_one_of_the_account() {
     fake.json("GET /v2/", "{}").await;
     let error = registry.list_images(&space("3", "acme-private")).await.expect_err("a refusal");
     assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
+}
+
+fn digest_of(byte: &str) -> String {
+    format!("sha256:{}", byte.repeat(32))
+}
+
+const ALL: Detail = Detail {
+    manifest: true,
+    configuration: true,
+    builds: false,
+    tags: true,
+    immutable: true,
+    labels: true,
+    signatures: true,
+    scan: true,
+};
+
+#[tokio::test]
+async fn a_hundred_artifacts_and_all_about_them_are_one_request() {
+    let (fake, registry) = harbor_of_admin().await;
+    let row = |id: i64, rest: &str| {
+        format!(r#"{{"id":{id},"digest":"{}","project_id":3,"type":"IMAGE"{rest}}}"#, digest_of(&format!("{id:02}")))
+    };
+    let signed =
+        row(12, r#","accessories":[{"type":"sbom.harbor"},{"type":"signature.notation"}],"labels":[{"name":"prod"}]"#);
+    let bare = row(11, r#","accessories":null,"labels":null"#);
+    // Before 2.5 there are no accessories.
+    let old = row(10, r#","type":"CHART","addition_links":{"values.yaml":{}}"#).replacen(r#""type":"IMAGE","#, "", 1);
+    let request = "GET /api/v2.0/projects/acme-private/repositories/app/artifacts?page=1&page_size=100&sort=-push_time%2C-id\
+                   &with_tag=true&with_immutable_status=true&with_label=true&with_accessory=true&with_scan_overview=true";
+    fake.reply(request, counted(3, &format!("[{signed},{bare},{old}]"))).await;
+    let artifacts = registry.list_artifacts(&space("3", "acme-private"), "app", false, ALL).await.expect("artifacts");
+    let told: Vec<_> = artifacts
+        .iter()
+        .map(|artifact| artifact.findings.as_ref().expect("asked for"))
+        .map(|findings| (findings.signed, findings.labels.len(), findings.scan.clone()))
+        .collect();
+    assert_eq!(
+        told,
+        [(Some(true), 1, Scan::NotScanned), (Some(false), 0, Scan::NotScanned), (None, 0, Scan::Unsupported)]
+    );
+    assert_eq!(fake.sent().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_long_list_leaves_out_is_asked_for_together() {
+    let (fake, registry) = harbor_of_admin().await;
+    let key = space("3", "acme-private");
+    let row = |id: usize, rest: &str| format!(r#"{{"id":{id},"digest":"sha256:{id:064}","project_id":3{rest}}}"#);
+    let rows = |ids: std::ops::Range<usize>, rest: &str| {
+        format!("[{}]", ids.map(|id| row(id, rest)).collect::<Vec<_>>().join(","))
+    };
+    let list = |page: usize, rest: &str| {
+        format!("GET /api/v2.0/projects/acme-private/repositories/app/artifacts?page={page}&page_size=100&{rest}")
+    };
+    let (plain, labelled) =
+        ("sort=-push_time%2C-id&with_tag=true", "sort=-push_time%2C-id&with_tag=true&with_label=true");
+    fake.reply(&list(1, labelled), counted(120, &rows(0..100, r#","labels":[{"name":"l"}]"#))).await;
+    fake.reply(&list(1, plain), counted(120, &rows(0..100, ""))).await;
+    fake.reply(&list(2, plain), counted(120, &rows(100..120, ""))).await;
+    let detail = Detail { labels: true, ..Detail::default() };
+    let artifacts = registry.list_artifacts(&key, "app", false, detail).await.expect("artifacts");
+    assert_eq!(artifacts.len(), 120);
+    assert_eq!(artifacts.iter().filter(|artifact| artifact.findings.is_none()).count(), 20);
+
+    // One of them Harbor does not list when it is asked for the twenty, and gives when it is asked for the one.
+    let rest: Vec<_> = artifacts.into_iter().filter(|artifact| artifact.findings.is_none()).collect();
+    let digests: Vec<String> = rest.iter().map(|artifact| artifact.digest.replace(':', "%3A")).collect();
+    let several = list(1, &format!("q=digest%3D%7B{}%7D&sort=id&with_tag=true&with_label=true", digests.join("%20")));
+    fake.reply(&several, counted(120, &rows(0..119, r#","labels":[{"name":"m"}]"#))).await;
+    let one = format!(
+        "GET /api/v2.0/projects/acme-private/repositories/app/artifacts/sha256:{:064}?with_tag=true&with_label=true",
+        119
+    );
+    fake.json(&one, &row(119, r#","labels":[{"name":"n"}]"#)).await;
+    let described = registry.describe(&key, "app", rest, detail).await.expect("labels");
+    let labels: Vec<&str> =
+        described.iter().map(|artifact| artifact.findings.as_ref().expect("asked for").labels[0].as_str()).collect();
+    assert_eq!(
+        (labels.len(), labels.iter().filter(|label| **label == "n").count(), labels.contains(&"l")),
+        (20, 1, false)
+    );
+}
+
+#[tokio::test]
+async fn an_index_is_told_the_sizes_of_its_builds_when_it_is_asked_for() {
+    let (fake, registry) = harbor_of_admin().await;
+    let (index, arm) = (digest_of("ab"), digest_of("cd"));
+    fake.json(
+        &format!("GET /api/v2.0/projects/acme-private/repositories/app/artifacts/{index}?with_tag=true"),
+        &format!(
+            r#"{{"id":1,"digest":"{index}","project_id":3,"type":"IMAGE","size":300,"references":[{{"child_digest":"{arm}","platform":{{"architecture":"arm64","os":"linux"}}}}]}}"#
+        ),
+    )
+    .await;
+    let builds = format!(
+        "GET /api/v2.0/projects/acme-private/repositories/app/artifacts?page=1&page_size=100\
+         &q=base%3D%2A%2Cdigest%3D%7B{}%7D&sort=id&with_tag=false",
+        arm.replace(':', "%3A")
+    );
+    let row = format!(r#"[{{"id":2,"digest":"{arm}","project_id":3,"size":200}}]"#);
+    fake.reply(&builds, counted(1, &row)).await;
+    let detail = Detail { builds: true, ..Detail::default() };
+    let found = registry.get_artifact(&space("3", "acme-private"), "app", &index, detail).await.expect("an answer");
+    assert_eq!(found.expect("an index").platforms[0].size, Some(200));
 }
