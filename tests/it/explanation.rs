@@ -64,7 +64,10 @@ fn table(world: &World) -> Vec<(Question, &'static str, Option<&'static str>)> {
         row("pay viewer", "pay-prod", format!("{host}/library/nginx:1.27"), "PPPPPNNN", Some("PUBLIC")),
         row("outsider", "stray", format!("{host}/library/nope@{digest}"), "PPPFPNNN", None),
         row("pay viewer", "pay-prod", format!("{host}/pay/api:1.0"), "PPPPNPPP", Some("BOUND")),
-        row("pay viewer", "pay-prod", format!("{host}/pay/api:1.0@{digest}"), "PPPPNPPP", Some("BOUND")),
+        row("pay viewer", "pay-prod", format!("{host}/pay/api:9.9"), "PPPFNPPP", None),
+        row("pay viewer", "pay-prod", format!("{host}/pay/api:1.0@{digest}"), "PPPFNPPP", None),
+        row("outsider", "stray", format!("{host}/library/nginx:9.9"), "PPPFPNNN", None),
+        row("outsider", "stray", format!("{host}/pay/api:9.9"), "PPFUUUUF", None),
         row("pay viewer", "pay-prod", format!("{host}/pay/nope"), "PPPFNPPP", None),
         row("pay viewer", "pay-prod", format!("{host}/vault/keys"), "PPFUUPFP", None),
         row("pay viewer", "pay-prod", format!("{host}/nope/keys"), "PPFUUPFP", None),
@@ -254,14 +257,52 @@ async fn one_address_at_two_scopes_is_explained_by_the_one_that_serves() {
 }
 
 #[tokio::test]
-async fn no_registry_is_asked() {
+async fn a_version_is_looked_for_as_a_pull_would() {
+    let world = World::start().await;
+    let host = world.harbor.host();
+    let pushed = world.harbor.push("pay", "api", "1.1");
+    let member = viewer(&world.gateway, "pay viewer");
+    // Beside a digest, a tag means nothing.
+    for version in [":1.1".to_owned(), format!("@{pushed}"), format!(":9.9@{pushed}")] {
+        let found = explain(&member, "pay-prod", &format!("{host}/pay/api{version}")).await;
+        assert_eq!((letters(&found).as_str(), &found["available"]), ("PPPPNPPP", &json!(true)), "{version}: {found:#}");
+    }
+    let found = explain(&member, "pay-prod", &format!("{host}/pay/api:9.9")).await;
+    assert_eq!((&found["available"], &found["via"]), (&json!(false), &Value::Null), "{found:#}");
+    assert_eq!(found["image"]["reference"], json!(format!("{host}/pay/api")));
+    let detail = check(&found, "IMAGE_EXISTS")["detail"].as_str().unwrap_or_default();
+    assert_eq!(detail, format!("Image `{host}/pay/api` is there, but has no tag `9.9`."));
+
+    // What is known stays selectable while nobody can be asked.
+    world.harbor.stop().await;
+    let found = explain(&member, "pay-prod", &format!("{host}/pay/api:1.0")).await;
+    assert_eq!(
+        (check(&found, "IMAGE_EXISTS")["outcome"].as_str(), &found["available"]),
+        (Some("UNKNOWN"), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn no_registry_is_asked_but_for_a_version() {
     let world = World::start().await;
     world.harbor.clear_requests();
     world.own_harbor.clear_requests();
-    for (Question { viewer: name, namespace, reference }, ..) in table(&world) {
+    let (versions, images): (Vec<_>, Vec<_>) =
+        table(&world).into_iter().map(|(question, ..)| question).partition(|Question { reference, .. }| {
+            reference.rsplit('/').next().is_some_and(|last| last.contains([':', '@']))
+        });
+    for Question { viewer: name, namespace, reference } in images {
         explain(&viewer(&world.gateway, name), namespace, &reference).await;
     }
     assert!(world.harbor.requests().is_empty() && world.own_harbor.requests().is_empty());
+    let mut n_asked = 0;
+    for Question { viewer: name, namespace, reference } in versions {
+        let found = explain(&viewer(&world.gateway, name), namespace, &reference).await;
+        // Whoever may not see the image has nobody asked for its versions.
+        n_asked += usize::from(found["image"].is_object());
+        assert_eq!(world.harbor.requests().len(), n_asked, "{:?}", world.harbor.requests());
+    }
+    assert!(n_asked >= 4, "{n_asked}");
     let reference = format!("{}/pay/api", world.harbor.host());
     let ask = async || {
         explain(&world.admin, "pay-prod", &reference).await;

@@ -21,7 +21,7 @@ pub(super) enum AccessRule {
     RegistryHealthy,
     /// It has the space.
     SpaceExists,
-    /// The space has the image.
+    /// The space has the image, and the image the tag or digest that the reference names.
     ImageExists,
     /// The space is public.
     SpacePublic,
@@ -64,7 +64,7 @@ pub(super) struct ImageAccessExplanation(Explanation);
 /// Why an image can or cannot be selected in a namespace. What you may not see reads like what does not exist.
 #[Object]
 impl ImageAccessExplanation {
-    /// Whether it can be selected: whether `availableImages` has it.
+    /// Whether it can be selected: whether `availableImages` has it, with the tag or digest that the reference names.
     async fn available(&self) -> bool {
         self.0.via.is_some()
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::image::Image;
 use super::name::{ImageReference, NamespaceKey};
-use super::{Availability, Cx, Error, Registry, RegistryView, Sight, Space, Workspace, selector};
+use super::{Availability, Cx, Error, Registry, RegistryView, Sight, Space, Workspace, artifact, selector};
 use crate::mirror::reference_prefix;
 
 /// Whether the image can be selected, and why.
@@ -91,6 +91,17 @@ struct Case<'a> {
     /// The best match among what the viewer may see.
     found: Option<Candidate>,
     via: Option<Availability>,
+    version: Version,
+}
+
+/// Whether the image has the tag or the digest of the reference.
+enum Version {
+    /// The reference has none, or there is no image that could have it.
+    Unnamed,
+    There,
+    Absent,
+    /// Why its registry could not say.
+    Unknown(String),
 }
 
 /// How the viewer stands to the namespace.
@@ -120,7 +131,7 @@ enum Known {
     Unread(String),
 }
 
-/// Asks no registry, but for the images of a space that was never read.
+/// Asks no registry, but for the images of a space that was never read, and for the tag or digest of the reference.
 ///
 /// # Errors
 /// `Invalid` for what is no reference.
@@ -144,10 +155,25 @@ pub async fn explain(cx: &Cx, key: &NamespaceKey, typed: &str) -> Result<Explana
         (None, Some(Candidate { known: Known::There(image), .. })) => Some(image.clone()),
         (None, _) => None,
     };
-    let via = available.map(|(_, via)| via);
-    let case =
-        Case { sight: &sight, is_admin: cx.viewer.is_admin, key, reference: &reference, typed, standing, found, via };
-    Ok(Explanation { via, image, checks: case.checks() })
+    let version = Box::pin(version(cx, image.as_ref(), &reference)).await?;
+    let (via, is_admin) = (available.map(|(_, via)| via), cx.viewer.is_admin);
+    let case = Case { sight: &sight, is_admin, key, reference: &reference, typed, standing, found, via, version };
+    let checks = case.checks();
+    let via = via.filter(|_| !matches!(case.version, Version::Absent));
+    Ok(Explanation { via, image, checks })
+}
+
+/// Looks for what a pull would look for: with a digest, the tag beside it means nothing.
+async fn version(cx: &Cx, image: Option<&Image>, reference: &ImageReference) -> Result<Version, Error> {
+    let (Some(image), Some(named)) = (image, reference.digest.as_deref().or(reference.tag.as_deref())) else {
+        return Ok(Version::Unnamed);
+    };
+    match artifact::digest(cx, image, named).await {
+        Ok(Some(_)) => Ok(Version::There),
+        Ok(None) => Ok(Version::Absent),
+        Err(Error::Upstream { message, .. }) => Ok(Version::Unknown(message)),
+        Err(error) => Err(error),
+    }
 }
 
 fn standing(sight: &Sight, is_admin: bool, key: &NamespaceKey) -> Standing {

@@ -5,7 +5,7 @@ use ::entity::space::Visibility;
 
 use super::super::name::project_name;
 use super::super::{Availability, Registry, RegistryView, Space, selector};
-use super::{Act, Candidate, Case, Check, Known, Outcome, Remedy, Rule, Standing, Who};
+use super::{Act, Candidate, Case, Check, Known, Outcome, Remedy, Rule, Standing, Version, Who};
 
 /// What a check comes to.
 type Verdict = (Outcome, String, Option<Remedy>);
@@ -145,11 +145,7 @@ impl Case<'_> {
         let Some(found) = &self.found else { return unknown("There is no registry to look into.") };
         let Some(space) = found.present_space() else { return unknown("There is no space to look into.") };
         match &found.known {
-            Known::There(_) if self.reference.tag.is_some() || self.reference.digest.is_some() => passed(format!(
-                "Image `{}` is there; whether it has this tag or digest was not asked: `Image.artifact` tells.",
-                self.reference.name
-            )),
-            Known::There(_) => passed(format!("Image `{}` is there.", self.reference.name)),
+            Known::There(_) => self.version_exists(),
             Known::Unread(why) => {
                 (Outcome::Unknown, format!("The images of space `{}` were never read: {why}.", space.name), None)
             }
@@ -164,6 +160,29 @@ impl Case<'_> {
                     false => format!("Push `{}`, if the reference is right.", self.typed),
                 };
                 failed(detail, Remedy { text, act: None, who: Who::RegistryOperator })
+            }
+        }
+    }
+
+    /// The image is there; the tag or digest may not be.
+    fn version_exists(&self) -> Verdict {
+        let name = &self.reference.name;
+        let version = match (&self.reference.digest, &self.reference.tag) {
+            (Some(digest), _) => format!("digest `{digest}`"),
+            (None, Some(tag)) => format!("tag `{tag}`"),
+            (None, None) => String::new(),
+        };
+        match &self.version {
+            Version::Unnamed => passed(format!("Image `{name}` is there.")),
+            Version::There => passed(format!("Image `{name}` is there, and has {version}.")),
+            Version::Unknown(why) => {
+                let detail = format!("Image `{name}` is there; whether it has {version} could not be asked: {why}.");
+                (Outcome::Unknown, detail, None)
+            }
+            Version::Absent => {
+                let text = format!("Push `{}`, or choose another tag: `Image.tags` lists them.", self.typed);
+                let remedy = Remedy { text, act: None, who: Who::RegistryOperator };
+                failed(format!("Image `{name}` is there, but has no {version}."), remedy)
             }
         }
     }
