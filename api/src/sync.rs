@@ -107,6 +107,9 @@ struct Inner {
     hints: Hints,
     /// Registries that refused the account of this process, and are left alone for a while.
     refused: Mutex<HashMap<Uuid, Refusal>>,
+    /// Clients of Docker Registries, with the settings that they were made of: they have learnt how each wants the account,
+    /// and hold its tokens.
+    clients: Mutex<HashMap<Uuid, (DateTime<Utc>, upstream::Registry)>>,
     /// When a registry was last looked at because somebody saw it fail.
     suspected: Mutex<HashMap<Uuid, Instant>>,
 }
@@ -154,6 +157,7 @@ impl Sync {
             stopping: CancellationToken::new(),
             hints: Hints::default(),
             refused: Mutex::default(),
+            clients: Mutex::default(),
             suspected: Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -171,6 +175,24 @@ impl Sync {
 
     /// The client of a stored registry.
     pub fn client(&self, row: &registry::Model) -> Result<upstream::Registry, upstream::Error> {
+        // A Harbor's has nothing to learn, so that its account need not be kept at hand.
+        if row.kind == Kind::Harbor {
+            return self.new_client(row);
+        }
+        let known = |clients: &HashMap<Uuid, (DateTime<Utc>, upstream::Registry)>| {
+            let (_, client) = clients.get(&row.id).filter(|(settings, _)| *settings == row.updated_at)?;
+            Some(client.clone())
+        };
+        if let Some(client) = known(&self.inner.clients.lock().expect("no panic happens under this lock")) {
+            return Ok(client);
+        }
+        let client = self.new_client(row)?;
+        let mut clients = self.inner.clients.lock().expect("no panic happens under this lock");
+        clients.insert(row.id, (row.updated_at, client.clone()));
+        Ok(client)
+    }
+
+    fn new_client(&self, row: &registry::Model) -> Result<upstream::Registry, upstream::Error> {
         let address = address(row)?;
         let credentials = match (&row.username, &row.password) {
             (Some(username), Some(sealed)) => {
@@ -266,6 +288,7 @@ impl Sync {
     /// Forgets what this process holds of a registry that is no more.
     pub fn forget(&self, registry: Uuid) {
         self.forget_refusal(registry);
+        self.inner.clients.lock().expect("no panic happens under this lock").remove(&registry);
         self.inner.metrics.forget_registry(registry);
     }
 

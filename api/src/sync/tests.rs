@@ -16,7 +16,7 @@ use sea_orm::prelude::*;
 use sea_orm::{IntoActiveModel, QueryOrder};
 use secrecy::SecretString;
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path, query_param};
+use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
@@ -195,6 +195,32 @@ impl Drop for Scene {
             let _ = std::fs::remove_file(format!("{}{suffix}", self.file.display()));
         }
     }
+}
+
+#[tokio::test]
+async fn what_a_docker_registry_has_said_of_its_tokens_is_kept_for_the_next_question() {
+    let scene = Scene::new().await;
+    let tags = ResponseTemplate::new(200).set_body_json(json!({ "name": "app", "tags": ["1.0"] }));
+    let token = ResponseTemplate::new(200).set_body_json(json!({ "token": "good", "expires_in": 300 }));
+    let challenge = ResponseTemplate::new(401).insert_header("WWW-Authenticate", r#"Bearer realm="/token""#);
+    let list = || Mock::given(method("GET")).and(path("/v2/app/tags/list"));
+    list().and(header("authorization", "Bearer good")).respond_with(tags).with_priority(1).mount(&scene.harbor).await;
+    list().respond_with(challenge).with_priority(2).mount(&scene.harbor).await;
+    Mock::given(method("GET")).and(path("/token")).respond_with(token).mount(&scene.harbor).await;
+
+    let directory = scene.directory().await;
+    let harbor = registry::Model::clone(directory.registries.find(scene.registry).unwrap());
+    let mut row = registry::Model { kind: Kind::DockerRegistry, ..harbor };
+    let ask = async |row: &registry::Model| {
+        let key = upstream::SpaceKey { id: "/".to_owned(), name: "/".to_owned() };
+        assert_eq!(scene.sync.client(row).unwrap().list_tags(&key, "app").await.unwrap().len(), 1);
+        scene.requests().await
+    };
+    assert_eq!(ask(&row).await, 3);
+    assert_eq!(ask(&row).await, 4);
+    // Other settings may mean another account.
+    row.updated_at += TimeDelta::milliseconds(1);
+    assert_eq!(ask(&row).await, 7);
 }
 
 fn row(id: usize, name: &str, artifacts: i64) -> Value {

@@ -66,6 +66,7 @@ struct TokenReply {
 impl Distribution {
     /// Sends a request, and once more with what the registry asks for. The reply may still be a 401, which is final.
     pub(super) async fn exchange(&self, call: Call, scope: Scope<'_>) -> Result<Reply, Error> {
+        let was_basic = lock(&self.known).scheme == Some(Scheme::Basic);
         let known = self.known_authorization(scope);
         let reply = self.transport.send(call.clone().authorized(known.clone())).await?;
         if reply.status() != StatusCode::UNAUTHORIZED {
@@ -73,7 +74,7 @@ impl Distribution {
         }
         let authorization = match challenge::preferred(reply.headers().get_all(WWW_AUTHENTICATE)) {
             // A second try with what was refused just now changes nothing.
-            Some(Challenge::Basic) if known.is_some() => return Ok(reply),
+            Some(Challenge::Basic) if was_basic && known.is_some() => return Ok(reply),
             Some(Challenge::Basic) => match &self.credentials {
                 Some(credentials) => {
                     lock(&self.known).scheme = Some(Scheme::Basic);

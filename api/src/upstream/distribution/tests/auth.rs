@@ -94,3 +94,18 @@ async fn a_token_that_does_not_help_is_not_fetched_again_and_again() {
     assert!(error.is_unauthorized(), "{error:?}");
     assert_eq!(fake.sent().await, ["GET /v2/", "GET /token", "GET /v2/"]);
 }
+
+#[tokio::test]
+async fn a_registry_may_come_to_want_the_account_another_way() {
+    let fake = Fake::start().await;
+    let tags = r#"{"name":"app","tags":["1.0"]}"#;
+    fake.once("GET /v2/app/tags/list", challenged(r#"Bearer realm="/token""#)).await;
+    fake.json("GET /token?scope=repository%3Aapp%3Apull", r#"{"token":"good","expires_in":300}"#).await;
+    fake.once("GET /v2/app/tags/list", json(200, tags)).await;
+    let registry = fake.docker(Some(ann()));
+    assert_eq!(registry.list_tags(&everything(), "app").await.expect("tags").len(), 1);
+
+    fake.authorized("GET /v2/app/tags/list", BASIC, json(200, tags)).await;
+    fake.reply("GET /v2/app/tags/list", challenged(r#"Basic realm="basic-realm""#)).await;
+    assert_eq!(registry.list_tags(&everything(), "app").await.expect("tags").len(), 1);
+}
