@@ -31,6 +31,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod trigrams;
 mod union;
 
 use std::collections::HashMap;

@@ -45,6 +45,16 @@ struct Tail<'a> {
     begins_segment: bool,
 }
 
+/// Whether anything in a part may match: what tells at a glance that nothing does.
+pub(super) fn may_match(search: &Search, part: &Part) -> bool {
+    search.words().iter().all(|word| {
+        part.snapshot.may_hold(&word.trigrams)
+            // Prefixes end with a slash, so that a word without one lies on one side of the border.
+            || word.text.contains('/')
+            || word.finder.find(fold(&part.prefix).as_bytes()).is_some()
+    })
+}
+
 impl<'a> Matcher<'a> {
     pub(super) fn new(search: &'a Search, part: &'a Part) -> Self {
         let prefix = fold(&part.prefix);

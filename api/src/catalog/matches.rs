@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::matcher::Matcher;
+use super::matcher::{Matcher, may_match};
 use super::search::Search;
 use super::selection::Selection;
 
@@ -31,13 +31,15 @@ impl Matches {
     pub(super) fn find(selection: &Selection, search: &Search) -> Self {
         let (mut starts, mut rows, mut demerits) = (vec![0], Vec::new(), Vec::new());
         for (number, part) in selection.parts().iter().enumerate() {
-            let (matcher, duplicates) = (Matcher::new(search, part), selection.duplicates(number));
-            matcher.scan(0..part.snapshot.len(), |row| {
-                if !duplicates.is_some_and(|rows| rows.contains(row)) {
-                    rows.push(u32::try_from(row).unwrap_or(u32::MAX));
-                    demerits.push(matcher.demerit(row));
-                }
-            });
+            if may_match(search, part) {
+                let (matcher, duplicates) = (Matcher::new(search, part), selection.duplicates(number));
+                matcher.scan(0..part.snapshot.len(), |row| {
+                    if !duplicates.is_some_and(|rows| rows.contains(row)) {
+                        rows.push(u32::try_from(row).unwrap_or(u32::MAX));
+                        demerits.push(matcher.demerit(row));
+                    }
+                });
+            }
             starts.push(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         }
         Self { starts: starts.into(), rows: rows.into(), demerits: demerits.into() }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use memchr::memmem::Finder;
 
+use super::trigrams;
+
 /// More words than anybody types; keeps the work for each image bounded.
 const MAX_WORDS: usize = 16;
 /// Longer than any reference in use; keeps the work for each space bounded.
@@ -25,6 +27,7 @@ pub struct SearchTooLong;
 pub(super) struct Word {
     pub(super) text: String,
     pub(super) finder: Finder<'static>,
+    pub(super) trigrams: Box<[u16]>,
 }
 
 impl Search {
@@ -43,7 +46,11 @@ impl Search {
         if words.len() > MAX_WORDS {
             return Err(SearchTooLong);
         }
-        let word = |text: String| Word { finder: Finder::new(&text).into_owned(), text };
+        let word = |text: String| Word {
+            finder: Finder::new(&text).into_owned(),
+            trigrams: trigrams::bits(text.as_bytes()).collect(),
+            text,
+        };
         let words: Vec<Word> = words.into_iter().map(word).collect();
         Ok((!words.is_empty()).then_some(Self { words }))
     }

@@ -11,6 +11,7 @@ use super::bisect::partition;
 use super::column::{Column, ColumnDraft};
 use super::search::fold;
 use super::texts::Texts;
+use super::trigrams::Trigrams;
 
 /// One image of a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub struct Snapshot {
     /// The names in lower case, only where that differs: registries allow none but lower-case names, yet nothing here
     /// should break when one does not.
     folded: Option<Texts>,
+    /// What the searchable names are made of, where that tells anything.
+    trigrams: Option<Box<Trigrams>>,
     /// Without any rows when no image has a description.
     descriptions: Texts,
     artifact_counts: Column,
@@ -183,6 +186,7 @@ impl Snapshot {
     pub fn heap_bytes(&self) -> usize {
         self.names.heap_bytes()
             + self.folded.as_ref().map_or(0, Texts::heap_bytes)
+            + self.trigrams.as_ref().map_or(0, |_| size_of::<Trigrams>())
             + self.descriptions.heap_bytes()
             + self.artifact_counts.heap_bytes()
             + self.pull_counts.heap_bytes()
@@ -196,6 +200,11 @@ impl Snapshot {
     /// The names in the form in which they are searched.
     pub(super) fn searchable(&self) -> &Texts {
         self.folded.as_ref().unwrap_or(&self.names)
+    }
+
+    /// Whether a name may hold the word with these trigrams: "no" is certain.
+    pub(super) fn may_hold(&self, trigrams: &[u16]) -> bool {
+        self.trigrams.as_ref().is_none_or(|set| set.may_hold(trigrams))
     }
 
     pub(super) fn pull_counts(&self) -> &Column {
@@ -238,6 +247,7 @@ impl Draft {
             Snapshot {
                 names: take(&mut self.names),
                 folded: None,
+                trigrams: None,
                 descriptions: take(&mut self.descriptions),
                 artifact_counts: self.artifact_counts.finish(),
                 pull_counts: self.pull_counts.finish(),
@@ -248,6 +258,7 @@ impl Draft {
             Snapshot {
                 names: self.names.gather(&rows),
                 folded: None,
+                trigrams: None,
                 descriptions: self.descriptions.gather(&rows),
                 artifact_counts: self.artifact_counts.gather(&rows),
                 pull_counts: self.pull_counts.gather(&rows),
@@ -260,6 +271,7 @@ impl Draft {
         snapshot.names.shrink();
         snapshot.descriptions.shrink();
         snapshot.folded = folded(&snapshot.names);
+        snapshot.trigrams = Trigrams::of(snapshot.searchable());
         snapshot
     }
 
