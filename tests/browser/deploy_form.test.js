@@ -24,7 +24,7 @@ before(async () => {
 after(() => Promise.all([browser?.close(), form?.stop(), fairway?.stop(), registry?.stop()]));
 
 async function act(query, variables) {
-  const { data, errors } = await ask(fairway.origin, fairway.tokens.admin, query, variables);
+  const { data, errors } = await ask(fairway.origin, fairway.tokens.admin, { query, variables });
   assert.equal(errors, undefined);
   return data;
 }

@@ -1,15 +1,13 @@
 // Fairway's subgraph composes with another that extends `Namespace` and `Image`, in four composers.
-import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
-import { promisify } from 'node:util';
 import { composeServices as apollo } from '@apollo/composition';
 import { composeServices as guild } from '@theguild/federation-composition';
 import { parse } from 'graphql';
+import { run } from './programs.mjs';
 import { sdl as workloads } from './workloads/server.mjs';
 
-const run = promisify(execFile);
 const require = createRequire(import.meta.url);
 
 /** Composes in the process; answers the supergraph. */
@@ -21,9 +19,9 @@ function compose(composer, subgraphs) {
   return supergraphSdl;
 }
 
-export function checks({ folder, origin, sdl, workloadsUrl }) {
+export function checks({ folder, fairway, sdl, workloadsUrl }) {
   const subgraphs = [
-    { name: 'fairway', url: `${origin}/graphql`, sdl },
+    { name: 'fairway', url: `${fairway.origin}/graphql`, sdl },
     { name: 'workloads', url: workloadsUrl, sdl: workloads },
   ];
   const written = Promise.all(subgraphs.map(({ name, sdl }) => writeFile(join(folder, `${name}.graphql`), sdl)));
@@ -32,8 +30,9 @@ export function checks({ folder, origin, sdl, workloadsUrl }) {
       tool: '@apollo/composition',
       does: 'composes',
       run: async (made) => {
-        made.supergraph = join(folder, 'supergraph.graphql');
-        await writeFile(made.supergraph, compose(apollo, subgraphs));
+        const file = join(folder, 'supergraph.graphql');
+        await writeFile(file, compose(apollo, subgraphs));
+        made.supergraph = file;
       },
     },
     { tool: '@theguild/federation-composition', does: 'composes', run: async () => void compose(guild, subgraphs) },

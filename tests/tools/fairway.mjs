@@ -1,38 +1,15 @@
 // A running Fairway with content: the demo, which has two simulated Harbors behind it.
-import { spawn } from 'node:child_process';
+import { ask as askFairway, startDemo } from '../browser/fairway.js';
 
 /** Starts it; answers where it is, whom it lets in, and how to ask and end it. */
-export async function start(program) {
-  const demo = spawn(program, ['--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  await new Promise((resolve, reject) => {
-    demo.on('exit', (code) => reject(new Error(`the demo ended with ${code}:\n${text.slice(-2_000)}`)));
-    demo.stdout.on('data', (more) => {
-      text += more;
-      if (text.includes('Ctrl-C ends the demo')) resolve();
-    });
-  });
-  const plain = text.replace(/\u001b\[[0-9;]*m/g, '');
-  const [, origin] = plain.match(/GraphiQL\s+(http:\/\/[^\s/]+)\/graphql/);
-  const [, authorization] = plain.match(/as an Admin\s+\{"Authorization": "([^"]+)"\}/);
-  const ask = async (query, variables = {}) => {
-    const response = await fetch(`${origin}/graphql`, {
-      method: 'POST',
-      headers: { authorization, 'content-type': 'application/json', accept: 'application/json' },
-      body: JSON.stringify({ query, variables }),
-    });
-    const { data, errors } = await response.json();
+export async function start() {
+  const { origin, tokens, stop } = await startDemo();
+  const ask = async (query, variables) => {
+    const { data, errors } = await askFairway(origin, tokens.admin, { query, variables });
     if (errors) throw new Error(JSON.stringify(errors));
     return data;
   };
-  const ended = new Promise((resolve) => demo.on('exit', resolve));
-  const stop = () => {
-    demo.removeAllListeners('exit');
-    demo.on('exit', () => {});
-    demo.kill('SIGINT');
-    return ended;
-  };
-  return { origin, authorization, ask, stop };
+  return { origin, authorization: `Bearer ${tokens.admin}`, ask, stop };
 }
 
 /** Something that runs in a namespace there, and of which Fairway knows both. */

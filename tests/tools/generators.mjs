@@ -1,25 +1,37 @@
 // Generators of clients accept the schema, and documents written for it; the documents that they write down are those that
 // Fairway takes as trusted.
-import { execFile } from 'node:child_process';
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { generate } from '@graphql-codegen/cli';
 import compiler from 'relay-compiler';
+import { ask, startDev } from '../browser/fairway.js';
+import { run } from './programs.mjs';
 
-const run = promisify(execFile);
 const clients = new URL('clients/', import.meta.url).pathname;
 
 export const checks = ({ folder, schema }) => [
-  { tool: 'relay-compiler', does: 'compiles', run: () => relay(join(folder, 'relay'), schema) },
-  {
-    tool: '@graphql-codegen/cli',
-    does: 'generates',
-    run: async (made) => {
-      made.documents = await codegen(join(folder, 'codegen'), schema);
-    },
-  },
+  { tool: 'relay-compiler', does: 'compiles, and writes documents to trust', run: () => trusted(relay(join(folder, 'relay'), schema)) },
+  { tool: '@graphql-codegen/cli', does: 'generates, and writes documents to trust', run: () => trusted(codegen(join(folder, 'codegen'), schema)) },
 ];
+
+/** A Fairway that runs the documents of this file alone runs its query by name, and no other. */
+async function trusted(written) {
+  const { file, operation } = await written;
+  const ids = Object.entries(JSON.parse(await readFile(file, 'utf8')));
+  const [documentId] = ids.find(([, document]) => document.includes(`query ${operation}(`)) ?? [];
+  if (!documentId) throw new Error(`\`${operation}\` was not written down`);
+  const fairway = await startDev({ FAIRWAY_TRUSTED_DOCUMENTS: file, FAIRWAY_DOCUMENTS: 'trusted' });
+  try {
+    const variables = { namespace: { name: 'prod' } };
+    const { data, errors } = await ask(fairway.origin, fairway.token, { documentId, variables });
+    if (errors || data.availableImages.totalCount !== 0) throw new Error(JSON.stringify({ data, errors }));
+    const other = await ask(fairway.origin, fairway.token, { query: '{ viewer { subject } }' });
+    if (other.errors?.[0].extensions.code !== 'FORBIDDEN') throw new Error(JSON.stringify(other));
+  } finally {
+    await fairway.stop();
+  }
+  return `${ids.length} documents`;
+}
 
 async function relay(folder, schema) {
   await mkdir(join(folder, 'artifacts'), { recursive: true });
@@ -30,7 +42,7 @@ async function relay(folder, schema) {
   await writeFile(join(folder, 'persisted.json'), '{}');
   await writeFile(join(folder, 'relay.config.json'), JSON.stringify(config));
   await run(compiler, ['relay.config.json'], { cwd: folder });
-  persisted(await readFile(join(folder, 'persisted.json'), 'utf8'), 'selectImageQuery');
+  return { file: join(folder, 'persisted.json'), operation: 'selectImageQuery' };
 }
 
 async function codegen(folder, schema) {
@@ -42,11 +54,5 @@ async function codegen(folder, schema) {
     silent: true,
     generates: { [output]: { preset: 'client', presetConfig: { persistedDocuments: { hashAlgorithm: 'sha256' } } } },
   });
-  const file = join(output, 'persisted-documents.json');
-  persisted(await readFile(file, 'utf8'), 'SelectImage');
-  return file;
-}
-
-function persisted(text, name) {
-  if (!Object.values(JSON.parse(text)).some((document) => document.includes(name))) throw new Error(`\`${name}\` was not written down`);
+  return { file: join(output, 'persisted-documents.json'), operation: 'SelectImage' };
 }

@@ -6,6 +6,9 @@ import WebSocket from 'ws';
 
 const IMAGE_EVENTS = 'subscription ($namespace: NamespaceKey!) { imageEvents(namespace: $namespace) { kind reference } }';
 
+/** How many this version of it has: fewer would mean that something was not asked. */
+const N_AUDITS = 61;
+
 export const checks = ({ fairway }) => [
   { tool: 'graphql-http', does: 'audits', run: () => audit(fairway) },
   { tool: 'graphql-ws', does: 'is told of events', run: () => overWebSocket(fairway) },
@@ -17,7 +20,8 @@ async function audit({ origin, authorization }) {
   const results = await auditServer({ url: `${origin}/graphql`, fetchFn });
   const failed = results.filter(({ status }) => status !== 'ok');
   if (failed.length) throw new Error(failed.map(({ id, status, name, reason }) => `${id} ${status}: ${name}: ${reason}`).join('\n'));
-  return `${results.length} of ${results.length}`;
+  if (results.length !== N_AUDITS) throw new Error(`${results.length} audits, and not ${N_AUDITS}`);
+  return `${results.length} of ${N_AUDITS}`;
 }
 
 /** Binds a private space to a workspace of its own while `subscribed` waits for the event of it. */

@@ -1,12 +1,9 @@
 // Routers answer questions across Fairway and another subgraph.
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { grafbase } from './composition.mjs';
-
-const require = createRequire(import.meta.url);
+import { endWithUs } from './programs.mjs';
 
 /** From the other subgraph into Fairway and back, and from Fairway into the other one. */
 const QUESTION = `query ($name: String!, $namespace: NamespaceKey!) {
@@ -19,14 +16,13 @@ const QUESTION = `query ($name: String!, $namespace: NamespaceKey!) {
 
 export const checks = ({ folder, fairway, workload }) => [
   {
-    tool: '@graphql-hive/gateway',
+    tool: '@graphql-hive/gateway-runtime',
     does: 'answers across both',
     run: async ({ supergraph }) => {
+      if (!supergraph) throw new Error('there is no supergraph, as it does not compose');
       const port = await freePort();
-      const program = join(require.resolve('@graphql-hive/gateway/package.json'), '..', 'dist', 'bin.js');
-      const config = new URL('hive.config.mjs', import.meta.url).pathname;
-      const command = [program, 'supergraph', supergraph, '--port', port, '--host', '127.0.0.1', '--config-path', config];
-      await answers(process.execPath, command, folder, `http://127.0.0.1:${port}/graphql`, fairway, workload);
+      const program = new URL('hive.mjs', import.meta.url).pathname;
+      await answers(process.execPath, [program, supergraph, port], folder, `http://127.0.0.1:${port}/graphql`, fairway, workload);
     },
   },
   {
@@ -44,6 +40,7 @@ export const checks = ({ folder, fairway, workload }) => [
 async function answers(program, command, folder, url, { authorization }, workload) {
   const env = { ...process.env, HOME: folder, DO_NOT_TRACK: '1' };
   const router = spawn(program, command, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  endWithUs(router);
   let log = '';
   for (const stream of [router.stdout, router.stderr]) stream.on('data', (text) => (log += text));
   const ended = new Promise((resolve) => router.on('exit', resolve));
@@ -60,7 +57,8 @@ async function answers(program, command, folder, url, { authorization }, workloa
   } catch (error) {
     throw new Error(`${error.message}\n${log.slice(-2_000)}`);
   } finally {
-    router.kill();
+    // Hive stays when it is asked to go, as its server does.
+    router.kill('SIGKILL');
     await ended;
   }
 }
