@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { buildSchema, parse, validate } from 'graphql';
 
 import { openPage, startBrowser } from './browser.js';
-import { startDemo, startDev } from './fairway.js';
+import { ask, startDemo, startDev } from './fairway.js';
 
 const repository = new URL('../../', import.meta.url);
 let browser;
@@ -96,6 +96,27 @@ async function runOnce(page) {
   return JSON.parse(await valueOf(page, 'response.json'));
 }
 
+/** Begins what is in the editor, and waits until Fairway has: it answers messages in the order in which they come. */
+async function subscribe(page) {
+  await page.evaluate(() => {
+    const { send } = WebSocket.prototype;
+    WebSocket.prototype.send = function (message) {
+      send.call(this, message);
+      if (JSON.parse(message).type === 'subscribe') send.call(this, '{"type":"ping"}');
+    };
+  });
+  const standing = new Promise((resolve) => {
+    const heard = ({ payload }) => JSON.parse(payload).type === 'pong' && resolve(true);
+    page.once('websocket', (socket) => socket.on('framereceived', heard));
+  });
+  for (let stands = false; !stands; ) {
+    // As above, and what is not known to be a subscription goes over HTTP.
+    const refused = page.waitForResponse((response) => response.request().method() === 'POST').then(() => false, () => false);
+    await page.getByRole('button', { name: /^Execute query/ }).click();
+    stands = await Promise.race([standing, refused]);
+  }
+}
+
 test('a query is typed and answered', async () => {
   const page = await open();
   await signIn(page);
@@ -153,7 +174,7 @@ test('the tabs hold what Fairway is for', async () => {
   const page = await open();
   await signIn(page);
   const names = await page.locator('.graphiql-tab-button').allTextContents();
-  assert.deepEqual(names, ['Overview', 'Integrate', 'CreateSpace', 'SetPublic', 'Bind', 'Select', 'Explain']);
+  assert.deepEqual(names, ['Overview', 'Integrate', 'CreateSpace', 'SetPublic', 'Bind', 'Select', 'Explain', 'Watch']);
 
   const { nodes } = (await answerOf(page)).registries;
   const east = nodes.find((registry) => registry.name === 'harbor-east');
@@ -167,6 +188,31 @@ test('the tabs hold what Fairway is for', async () => {
   await switchTo(page, 'Explain');
   const { explainImageAccess } = await answerOf(page);
   assert.ok(explainImageAccess.checks.some((check) => check.outcome === 'FAILED' && check.remedy));
+  await page.finish();
+});
+
+test('an event is shown when it happens', async () => {
+  const page = await open();
+  await signIn(page);
+  const act = async (query, variables) => (await ask(fairway.origin, fairway.tokens.admin, { query, variables })).data;
+  const { spaces, workspace } = await act('{ spaces(filter: { search: "vault" }) { nodes { id } } workspace(name: "payments") { id } }');
+  const input = { spaceIds: [spaces.nodes[0].id], workspaceIds: [workspace.id] };
+  const shown = (kind) => page.locator('.graphiql-response .view-lines').getByText(kind).waitFor();
+
+  await switchTo(page, 'Watch');
+  await subscribe(page);
+  await act('mutation ($input: BindSpacesInput!) { bindSpaces(input: $input) { created } }', { input });
+  await shown('BECAME_AVAILABLE');
+  const { imageEvents } = JSON.parse(await valueOf(page, 'response.json')).data;
+  assert.match(imageEvents.reference, /\/vault\/keys$/);
+  assert.equal(imageEvents.image.space.name, 'vault');
+  await page.shoot('graphiql-watch');
+
+  // It goes on, until one ends it.
+  await act('mutation ($input: UnbindSpacesInput!) { unbindSpaces(input: $input) { removed } }', { input });
+  await shown('BECAME_UNAVAILABLE');
+  await page.getByRole('button', { name: /^Stop query/ }).click();
+  await page.getByRole('button', { name: /^Execute query/ }).waitFor();
   await page.finish();
 });
 

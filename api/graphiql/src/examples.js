@@ -12,6 +12,8 @@ import select from '../examples/select.graphql';
 import selectVariables from '../examples/select.json';
 import explain from '../examples/explain.graphql';
 import explainVariables from '../examples/explain.json';
+import watch from '../examples/watch.graphql';
+import watchVariables from '../examples/watch.json';
 
 export const examples = [
   { query: overview, variables: '' },
@@ -21,4 +23,5 @@ export const examples = [
   { query: bind, variables: bindVariables },
   { query: select, variables: selectVariables },
   { query: explain, variables: explainVariables },
+  { query: watch, variables: watchVariables },
 ];
