@@ -6,6 +6,7 @@ import { buildSchema, parse, validate } from 'graphql';
 
 import { openPage, startBrowser } from './browser.js';
 import { ask, startDemo, startDev } from './fairway.js';
+import { looksLike } from './picture.js';
 
 const repository = new URL('../../', import.meta.url);
 let browser;
@@ -127,6 +128,7 @@ test('a query is typed and answered', async () => {
   // The editor shows it a moment after it has it.
   await page.locator('.graphiql-response .view-lines').getByText('harbor-east').first().waitFor();
   await page.shoot('graphiql-answer');
+  await looksLike(page, new URL('graphiql.png', import.meta.url));
   await page.finish();
 });
 
