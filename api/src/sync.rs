@@ -68,6 +68,9 @@ const ROWS_A_WRITE: usize = 1_000;
 const SLOTS: usize = 12;
 const ASKED_SLOTS: usize = 4;
 
+/// Clients of Docker Registries that are kept.
+const CLIENTS: usize = 1024;
+
 /// Cheap to clone; all clones are one.
 #[derive(Clone)]
 pub struct Sync {
@@ -188,6 +191,10 @@ impl Sync {
         }
         let client = self.new_client(row)?;
         let mut clients = self.inner.clients.lock().expect("no panic happens under this lock");
+        if clients.len() >= CLIENTS {
+            // Registries that another replica removed are among them.
+            clients.clear();
+        }
         clients.insert(row.id, (row.updated_at, client.clone()));
         Ok(client)
     }

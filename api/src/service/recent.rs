@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use quick_cache::Weighter;
-use quick_cache::sync::{Cache, EntryAction, EntryResult};
+use quick_cache::sync::{Cache, DefaultLifecycle, EntryAction, EntryResult};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -18,8 +18,8 @@ use crate::upstream::{Artifact, Detail, Tag};
 /// How long an answer is given again. Pushes show within two seconds (R6).
 const KEPT: Duration = Duration::from_secs(1);
 
-/// Rows of all answers that are kept: about 10 MB.
-const MAX_ROWS: u64 = 20_000;
+/// Rows of all answers of a kind that are kept: about 15 MB of artifacts, and more than the longest list has.
+const MAX_ROWS: u64 = 50_000;
 const LIKELY_KEPT: usize = 1024;
 
 /// Answers by question.
@@ -50,7 +50,14 @@ pub(super) struct Recent<K, V>(Cache<K, (Instant, V), Rows>);
 
 impl<K: Clone + Eq + Hash, V: Clone + Weigh> Default for Recent<K, V> {
     fn default() -> Self {
-        Self(Cache::with_weighter(LIKELY_KEPT, MAX_ROWS, Rows))
+        // In one piece: a part of it would be too small for a long list, and whoever waits for one would read it again.
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(LIKELY_KEPT)
+            .weight_capacity(MAX_ROWS)
+            .build()
+            .expect("all that has no default is given");
+        Self(Cache::with_options(options, Rows, DefaultHashBuilder::default(), DefaultLifecycle::default()))
     }
 }
 

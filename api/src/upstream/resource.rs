@@ -169,6 +169,8 @@ pub struct Artifact {
     pub kind: String,
     /// Bytes: the manifest and all that it names; those of all platforms of an index.
     pub size: Option<i64>,
+    /// Grows with each artifact that comes to the registry, where it numbers them.
+    pub number: Option<i64>,
     /// When this digest first came; at a Docker Registry, which keeps no such time, when it was built.
     pub pushed_at: Option<DateTime<Utc>>,
     /// When it was last pulled.
@@ -189,6 +191,7 @@ impl Artifact {
             media_type: None,
             kind: "UNKNOWN".to_owned(),
             size: None,
+            number: None,
             pushed_at: None,
             pulled_at: None,
             tags: Vec::new(),
@@ -214,7 +217,7 @@ impl Artifact {
     /// Where the artifact stands among those of its repository.
     pub fn key(&self) -> ArtifactKey {
         let first = self.tags.iter().map(|tag| tag.name.clone()).min_by(|a, b| version::newest_first(a, b));
-        ArtifactKey { pushed_at: self.pushed_at, tag: first, digest: self.digest.clone() }
+        ArtifactKey { pushed_at: self.pushed_at, number: self.number, tag: first, digest: self.digest.clone() }
     }
 }
 
@@ -234,6 +237,7 @@ pub struct Findings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactKey {
     pushed_at: Option<DateTime<Utc>>,
+    number: Option<i64>,
     tag: Option<String>,
     digest: String,
 }
@@ -245,7 +249,8 @@ impl Ord for ArtifactKey {
             (Some(mine), Some(theirs)) => version::newest_first(mine, theirs),
             (mine, theirs) => theirs.is_some().cmp(&mine.is_some()),
         };
-        other.pushed_at.cmp(&self.pushed_at).then(by_tag).then_with(|| self.digest.cmp(&other.digest))
+        let by_push = (other.pushed_at, other.number).cmp(&(self.pushed_at, self.number));
+        by_push.then(by_tag).then_with(|| self.digest.cmp(&other.digest))
     }
 }
 

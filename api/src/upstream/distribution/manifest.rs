@@ -101,7 +101,10 @@ impl Distribution {
         }
         let Some(reply) = self.manifest(Method::GET, repository, digest).await? else { return Ok(None) };
         let content = Arc::new(Content::read(&reply)?);
-        self.documents.0.insert(key, (Document::Manifest(content.clone()), reply.length() as u64));
+        // Else it may change after all: what is kept is kept for every registry at this address.
+        if reply.has_digest(digest) {
+            self.documents.0.insert(key, (Document::Manifest(content.clone()), reply.length() as u64));
+        }
         Ok(Some(content))
     }
 
@@ -128,8 +131,11 @@ impl Distribution {
             platform: Platform::read(&found, None, None),
             at: found.get("created").and_then(Value::as_str).and_then(time::parse).filter(|at| at.timestamp() > 0),
         });
-        let n_bytes = reply.map_or(0, |reply| reply.length()).min(1 << 10) as u64;
-        self.documents.0.insert(key, (Document::Configuration(built.clone()), n_bytes));
+        if let Some(reply) = reply.filter(|reply| reply.has_digest(digest)) {
+            // Next to nothing of it is kept, however long it is.
+            let n_bytes = reply.length().min(1 << 10) as u64;
+            self.documents.0.insert(key, (Document::Configuration(built.clone()), n_bytes));
+        }
         built
     }
 

@@ -342,6 +342,7 @@ impl Found {
             media_type: self.manifest_media_type.filter(|text| !text.is_empty()),
             kind,
             size: self.size,
+            number: Some(self.id),
             pushed_at: self.push_time,
             pulled_at: self.pull_time,
             tags,

@@ -9,6 +9,7 @@ use reqwest::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::upstream::{Error, error::presentable};
 
@@ -110,6 +111,13 @@ impl Reply {
             String::new()
         };
         Complaint { message, ..Complaint::default() }
+    }
+
+    /// Whether the body is what this digest names; false for digests of another kind than SHA-256.
+    pub(in crate::upstream) fn has_digest(&self, digest: &str) -> bool {
+        let hash = Sha256::digest(&self.body);
+        let hex = hash.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"));
+        digest.strip_prefix("sha256:") == Some(&hex)
     }
 
     /// The bytes of the body, decompressed.

@@ -1,5 +1,6 @@
 //! What tags and digests stand for.
 
+use sha2::{Digest, Sha256};
 use wiremock::ResponseTemplate;
 
 use super::*;
@@ -21,6 +22,11 @@ const CONTENTS: Detail = Detail {
 
 fn digest(byte: &str) -> String {
     format!("sha256:{}", byte.repeat(32))
+}
+
+fn digest_of(body: &str) -> String {
+    let hash = Sha256::digest(body);
+    hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn manifest(media_type: &str, digest: &str, body: &str) -> ResponseTemplate {
@@ -48,10 +54,10 @@ async fn get(fake: &Fake, reference: &str, detail: Detail) -> Artifact {
 #[tokio::test]
 async fn a_single_image_runs_on_what_its_configuration_says() {
     let fake = Fake::start().await;
-    let configuration = digest("c5");
-    let body = image(&configuration);
-    put(&fake, "app", "1.0", OCI, &digest("aa"), &body).await;
     let blob = r#"{"architecture":"arm64","os":"linux","variant":"v8","created":"2024-05-01T12:00:00Z"}"#;
+    let configuration = digest_of(blob);
+    let body = image(&configuration);
+    put(&fake, "app", "1.0", OCI, &digest_of(&body), &body).await;
     fake.reply(
         &format!("GET /v2/app/blobs/{configuration}"),
         ResponseTemplate::new(200).set_body_raw(blob, "application/octet-stream"),
@@ -62,7 +68,7 @@ async fn a_single_image_runs_on_what_its_configuration_says() {
     for _ in 0..2 {
         let found = registry.get_artifact(&everything(), "app", "1.0", CONTENTS).await.expect("an answer");
         let artifact = found.expect("an artifact");
-        assert_eq!((artifact.digest, artifact.kind.as_str(), artifact.size), (digest("aa"), "IMAGE", size));
+        assert_eq!((artifact.digest, artifact.kind.as_str(), artifact.size), (digest_of(&body), "IMAGE", size));
         assert_eq!(artifact.pushed_at.map(|at| at.to_rfc3339()).as_deref(), Some("2024-05-01T12:00:00+00:00"));
         let platform = &artifact.platforms[0];
         assert_eq!(
@@ -76,6 +82,19 @@ async fn a_single_image_runs_on_what_its_configuration_says() {
     let sent = fake.sent().await;
     let methods: Vec<&str> = sent.iter().filter_map(|request| request.split(' ').next()).collect();
     assert_eq!(methods, ["HEAD", "GET", "GET", "HEAD"]);
+}
+
+#[tokio::test]
+async fn what_is_not_what_its_digest_says_is_not_kept() {
+    let fake = Fake::start().await;
+    put(&fake, "app", "1.0", OCI, &digest("aa"), r#"{"schemaVersion":2,"layers":[{"size":7}]}"#).await;
+    let registry = fake.docker(None);
+    let detail = Detail { manifest: true, ..Detail::default() };
+    for _ in 0..2 {
+        let found = registry.get_artifact(&everything(), "app", "1.0", detail).await.expect("an answer");
+        assert!(found.is_some_and(|artifact| artifact.size > Some(7)));
+    }
+    assert_eq!(fake.sent().await.len(), 4);
 }
 
 #[tokio::test]
