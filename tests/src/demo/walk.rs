@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{platform::Platform, transcript::Transcript};
 use crate::{
     gateway::{Client, Reply},
-    harbor::SimulatedHarbor,
+    harbor::{ArtifactSpec, Scan, SimulatedHarbor},
 };
 
 pub(super) struct Walk<'a, 'out> {
@@ -136,7 +136,11 @@ impl<'a, 'out> Walk<'a, 'out> {
             (east, "vault", "keys", "0.9"),
             (shop, "storefront", "web", "2025.11"),
         ] {
-            harbor.push(project, repository, tag);
+            // Signed and scanned, as those who run the registries want it.
+            let counts = [("High".to_owned(), 1), ("Low".to_owned(), 4)].into();
+            let scan = Some(Scan { severity: "High".to_owned(), counts, fixable: 3, ..Scan::default() });
+            let spec = ArtifactSpec { tags: vec![tag.to_owned()], signed: true, scan, ..ArtifactSpec::default() };
+            harbor.push_artifact(project, repository, spec);
             self.transcript.command(&format!("docker push {}/{project}/{repository}:{tag}", harbor.host()))?;
         }
         self.transcript.outcome("6 images; `vault` and `storefront` are projects that Fairway was never told of")?;
