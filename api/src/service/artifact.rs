@@ -7,7 +7,7 @@ use ::entity::registry::Kind;
 
 use super::image::Image;
 use super::name::{is_digest, is_tag};
-use super::recent::Place;
+use super::recent::{Artifacts, Place};
 use super::{Cx, Error, selector};
 use crate::upstream::{self, Artifact, Detail, Tag};
 
@@ -174,7 +174,7 @@ async fn docker_tags(cx: &Cx, image: &Image) -> Result<Arc<Vec<Tag>>, Error> {
     cx.service.recent.tags.get(place(cx, image).await?, cx.deadline(), asked).await
 }
 
-async fn listed(cx: &Cx, image: &Image, is_tagged: bool, detail: Detail) -> Result<Arc<Vec<Arc<Artifact>>>, Error> {
+async fn listed(cx: &Cx, image: &Image, is_tagged: bool, detail: Detail) -> Result<Artifacts, Error> {
     let (n_questions, is_tagged, detail) = match image.registry.kind {
         Kind::Harbor => (1, is_tagged, Detail { builds: false, ..detail.at(image.registry.kind.into()) }),
         // One list for all: it knows no untagged ones, and brings no details.

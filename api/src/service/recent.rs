@@ -22,6 +22,9 @@ const KEPT: Duration = Duration::from_secs(1);
 const MAX_ROWS: u64 = 50_000;
 const LIKELY_KEPT: usize = 1024;
 
+/// Each by itself, as one of them may be described further.
+pub(super) type Artifacts = Arc<Vec<Arc<Artifact>>>;
+
 /// Answers by question.
 #[derive(Default)]
 pub(super) struct RecentAnswers {
@@ -30,7 +33,7 @@ pub(super) struct RecentAnswers {
     /// What a tag or a digest names in a Docker Registry.
     pub(super) digests: Recent<(Place, String), Option<String>>,
     /// Artifacts, those with tags alone or all.
-    pub(super) lists: Recent<(Place, bool, Detail), Arc<Vec<Arc<Artifact>>>>,
+    pub(super) lists: Recent<(Place, bool, Detail), Artifacts>,
     /// The artifact that a tag or a digest names in a Harbor.
     pub(super) artifacts: Recent<(Place, String, Detail), Option<Arc<Artifact>>>,
 }
