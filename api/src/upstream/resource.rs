@@ -1,6 +1,6 @@
 //! What a registry holds, in words that fit both products.
 //!
-//! Plain data without behaviour: what may be shown to whom is for others to say.
+//! Data, and the order that it stands in: what may be shown to whom is for others to say.
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
@@ -76,6 +76,8 @@ pub struct Tag {
     pub name: String,
     /// What it points to, where the list tells.
     pub digest: Option<String>,
+    /// Grows with each tag that is made, where the registry numbers them.
+    pub number: Option<i64>,
     /// When the tag was last moved.
     pub pushed_at: Option<DateTime<Utc>>,
     /// Whether a rule forbids moving it.
@@ -85,7 +87,7 @@ pub struct Tag {
 impl Tag {
     /// Where the tag stands among those of its repository.
     pub fn key(&self) -> TagKey {
-        TagKey { pushed_at: self.pushed_at, name: self.name.clone() }
+        TagKey { pushed_at: self.pushed_at, number: self.number, name: self.name.clone() }
     }
 }
 
@@ -93,6 +95,7 @@ impl Tag {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagKey {
     pushed_at: Option<DateTime<Utc>>,
+    number: Option<i64>,
     name: String,
 }
 
@@ -100,7 +103,10 @@ impl Ord for TagKey {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self.pushed_at, other.pushed_at) {
             (None, None) => version::newest_first(&self.name, &other.name),
-            (mine, theirs) => theirs.cmp(&mine).then_with(|| self.name.cmp(&other.name)),
+            (mine, theirs) => {
+                let by_push = (theirs, other.number).cmp(&(mine, self.number));
+                by_push.then_with(|| self.name.cmp(&other.name))
+            }
         }
     }
 }

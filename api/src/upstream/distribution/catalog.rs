@@ -191,7 +191,7 @@ fn image(repository: String) -> Image {
 fn in_version_order(names: BTreeSet<String>) -> Vec<Tag> {
     let mut names: Vec<String> = names.into_iter().collect();
     names.sort_by(|a, b| version::newest_first(a, b));
-    names.into_iter().map(|name| Tag { name, digest: None, pushed_at: None, immutable: None }).collect()
+    names.into_iter().map(|name| Tag { name, digest: None, number: None, pushed_at: None, immutable: None }).collect()
 }
 
 /// A registry works without a catalog, but nobody can say what is in it.

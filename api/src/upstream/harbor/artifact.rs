@@ -57,6 +57,8 @@ struct Found {
 #[derive(Deserialize)]
 struct FoundTag {
     name: String,
+    #[serde(default)]
+    id: Option<i64>,
     #[serde(default, deserialize_with = "time::deserialize")]
     push_time: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -323,6 +325,7 @@ impl Found {
         });
         let tag = |tag: FoundTag| Tag {
             digest: Some(self.digest.clone()),
+            number: tag.id,
             pushed_at: tag.push_time,
             immutable: tag.immutable,
             name: tag.name,

@@ -70,8 +70,8 @@ async fn tags_stand_newest_push_first() {
     assert_eq!(
         found,
         [
-            ("latest", Some("sha256:bb"), None),
             ("stable", Some("sha256:aa"), Some(false)),
+            ("latest", Some("sha256:bb"), None),
             ("1.0", Some("sha256:aa"), Some(true)),
             ("never", Some("sha256:bb"), None),
         ]
