@@ -45,10 +45,11 @@ struct Found {
     /// Absent before 2.5, which knows none.
     #[serde(default, deserialize_with = "present")]
     accessories: Option<Vec<Accessory>>,
+    /// What a scanner wrote, which nobody promises the shape of.
     #[serde(default)]
-    scan_overview: Option<Map<String, Value>>,
+    scan_overview: Option<Value>,
     #[serde(default)]
-    addition_links: Option<Map<String, Value>>,
+    addition_links: Option<Value>,
     /// Free-form: what the configuration of the artifact says.
     #[serde(default)]
     extra_attrs: Option<Map<String, Value>>,
@@ -68,7 +69,7 @@ struct FoundTag {
 #[derive(Deserialize)]
 struct Label {
     #[serde(default)]
-    name: String,
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -83,7 +84,7 @@ struct Child {
 struct Accessory {
     /// `signature.cosign`, `signature.notation`, `sbom.harbor`, …
     #[serde(default, rename = "type")]
-    kind: String,
+    kind: Option<String>,
 }
 
 impl Row for Found {
@@ -312,15 +313,19 @@ fn in_space(space: &SpaceKey, rows: Vec<Found>, detail: Option<Detail>) -> Resul
     rows.into_iter().map(row).collect()
 }
 
+fn is_signature(kind: &str) -> bool {
+    kind.starts_with("signature.")
+}
+
 impl Found {
     fn describe(self, detail: Option<Detail>) -> Artifact {
         let kind = self.kind.filter(|kind| !kind.is_empty()).unwrap_or_else(|| "UNKNOWN".to_owned()).to_uppercase();
         let findings = detail.map(|detail| Findings {
-            labels: self.labels.into_iter().flatten().map(|label| label.name).collect(),
+            labels: self.labels.into_iter().flatten().filter_map(|label| label.name).collect(),
             signed: self
                 .accessories
                 .filter(|_| detail.signatures)
-                .map(|found| found.iter().any(|accessory| accessory.kind.starts_with("signature."))),
+                .map(|found| found.iter().filter_map(|found| found.kind.as_deref()).any(is_signature)),
             scan: scan::read(self.scan_overview.as_ref(), scan::is_scannable(&kind, self.addition_links.as_ref())),
         });
         let tag = |tag: FoundTag| Tag {

@@ -2,19 +2,19 @@
 //!
 //! Read with leniency: what a scanner writes is never worth failing a list for.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::upstream::{Report, Scan, Severity, time};
 
 /// Whether a scan could be asked for. Harbor links to the report of what it scans; without a scanner it links to none.
-pub(super) fn is_scannable(kind: &str, links: Option<&Map<String, Value>>) -> bool {
-    kind == "IMAGE" || links.is_some_and(|links| links.contains_key("vulnerabilities"))
+pub(super) fn is_scannable(kind: &str, links: Option<&Value>) -> bool {
+    kind == "IMAGE" || links.is_some_and(|links| links.get("vulnerabilities").is_some())
 }
 
 /// Reads an overview. It has one report, under a media type that depends on scanner and version; none until there was a
 /// scan, and for an index until all its builds were scanned.
-pub(super) fn read(overview: Option<&Map<String, Value>>, is_scannable: bool) -> Scan {
-    let Some(report) = overview.and_then(|overview| overview.values().next()) else {
+pub(super) fn read(overview: Option<&Value>, is_scannable: bool) -> Scan {
+    let Some(report) = overview.and_then(Value::as_object).and_then(|reports| reports.values().next()) else {
         return if is_scannable { Scan::NotScanned } else { Scan::Unsupported };
     };
     let text = |key: &str| report.get(key).and_then(Value::as_str);
@@ -69,7 +69,7 @@ mod tests {
 
     fn check(report: Value, expected: &Scan) {
         let overview = json!({ "application/vnd.security.vulnerability.report; version=1.1": report });
-        assert_eq!(&read(overview.as_object(), true), expected);
+        assert_eq!(&read(Some(&overview), true), expected);
     }
 
     #[test]
@@ -86,6 +86,7 @@ mod tests {
         }
         check(json!({}), &Scan::NotScanned);
         check(json!("nonsense"), &Scan::NotScanned);
+        assert_eq!(read(Some(&json!([])), true), Scan::NotScanned);
         assert_eq!(read(None, true), Scan::NotScanned);
         assert_eq!(read(None, false), Scan::Unsupported);
     }

@@ -179,8 +179,10 @@ async fn a_hundred_artifacts_and_all_about_them_are_one_request() {
     let row = |id: i64, rest: &str| {
         format!(r#"{{"id":{id},"digest":"{}","project_id":3,"type":"IMAGE"{rest}}}"#, digest_of(&format!("{id:02}")))
     };
-    let signed =
-        row(12, r#","accessories":[{"type":"sbom.harbor"},{"type":"signature.notation"}],"labels":[{"name":"prod"}]"#);
+    let signed = row(
+        12,
+        r#","accessories":[{"type":null},{"type":"signature.notation"}],"labels":[{"name":"prod"},{"name":null}],"scan_overview":[]"#,
+    );
     let bare = row(11, r#","accessories":null,"labels":null"#);
     // Before 2.5 there are no accessories.
     let old = row(10, r#","type":"CHART","addition_links":{"values.yaml":{}}"#).replacen(r#""type":"IMAGE","#, "", 1);
