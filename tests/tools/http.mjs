@@ -1,9 +1,11 @@
 // GraphQL over HTTP as its specification has it, and events over both transports, as the clients most used have them.
+import { createServer } from 'node:http';
 import { auditServer } from 'graphql-http';
 import { createClient as createSseClient } from 'graphql-sse';
 import { createClient as createWsClient } from 'graphql-ws';
 import WebSocket from 'ws';
 
+const HEALTH_CHANGES = 'subscription ($id: ID!) { registryHealthChanged(registryId: $id) { id health { state } } }';
 const IMAGE_EVENTS = 'subscription ($namespace: NamespaceKey!) { imageEvents(namespace: $namespace) { kind reference } }';
 
 /** How many this version of it has: fewer would mean that something was not asked. */
@@ -11,8 +13,8 @@ const N_AUDITS = 61;
 
 export const checks = ({ fairway }) => [
   { tool: 'graphql-http', does: 'audits', run: () => audit(fairway) },
-  { tool: 'graphql-ws', does: 'is told of events', run: () => overWebSocket(fairway) },
-  { tool: 'graphql-sse', does: 'is told of events', run: () => overEventStream(fairway) },
+  { tool: 'graphql-ws', does: 'is told of images and health', run: () => overWebSocket(fairway) },
+  { tool: 'graphql-sse', does: 'is told of images and health', run: () => overEventStream(fairway) },
 ];
 
 async function audit({ origin, authorization }) {
@@ -42,8 +44,34 @@ async function witness(fairway, name, subscribed) {
   if (event.kind !== 'BECAME_AVAILABLE' || !event.reference.includes(`/${space.name}/`)) throw new Error(JSON.stringify(event));
 }
 
-function overWebSocket(fairway) {
-  return witness(fairway, 'events-ws', async (variables, act) => {
+/** Lets a registry die while `subscribed` waits for the event of it. */
+async function witnessDeath(fairway, name, subscribed) {
+  const registry = createServer((request, response) => {
+    response.setHeader('Content-Type', 'application/json');
+    response.setHeader('Docker-Distribution-Api-Version', 'registry/2.0');
+    response.end(request.url.startsWith('/v2/_catalog') ? '{"repositories":[]}' : '{}');
+  });
+  await new Promise((listening) => registry.listen(0, '127.0.0.1', listening));
+  try {
+    const { integrateRegistry } = await fairway.ask(
+      'mutation ($input: IntegrateRegistryInput!) { integrateRegistry(input: $input) { registry { id } } }',
+      { input: { name, kind: 'DOCKER_REGISTRY', address: `http://127.0.0.1:${registry.address().port}` } });
+    const { id } = integrateRegistry.registry;
+    const die = async () => {
+      registry.close();
+      registry.closeAllConnections();
+      await fairway.ask('mutation ($id: ID!) { refreshRegistry(input: { id: $id }) { registry { id } } }', { id });
+    };
+    const changed = await subscribed({ id }, die);
+    if (changed.id !== id || changed.health.state !== 'UNREACHABLE') throw new Error(JSON.stringify(changed));
+    await fairway.ask('mutation ($id: ID!) { removeRegistry(input: { id: $id, force: true }) { removedId } }', { id });
+  } finally {
+    registry.close();
+  }
+}
+
+async function overWebSocket(fairway) {
+  const first = (query) => async (variables, act) => {
     const client = createWsClient({
       url: `${fairway.origin.replace('http', 'ws')}/graphql/ws`,
       webSocketImpl: WebSocket,
@@ -51,19 +79,21 @@ function overWebSocket(fairway) {
       retryAttempts: 0,
     });
     try {
-      const first = client.iterate({ query: IMAGE_EVENTS, variables }).next();
+      const first = client.iterate({ query, variables }).next();
       // Operations begin in the order in which they are sent: when this one is answered, the one before stands.
       for await (const _ of client.iterate({ query: '{ viewer { subject } }' }));
       await act();
-      return (await first).value.data.imageEvents;
+      return Object.values((await first).value.data)[0];
     } finally {
       await client.dispose();
     }
-  });
+  };
+  await witness(fairway, 'events-ws', first(IMAGE_EVENTS));
+  await witnessDeath(fairway, 'dying-ws', first(HEALTH_CHANGES));
 }
 
-function overEventStream(fairway) {
-  return witness(fairway, 'events-sse', async (variables, act) => {
+async function overEventStream(fairway) {
+  const first = (query) => async (variables, act) => {
     let connected;
     const standing = new Promise((resolve) => (connected = resolve));
     const client = createSseClient({
@@ -73,12 +103,14 @@ function overEventStream(fairway) {
       on: { connected },
     });
     try {
-      const first = client.iterate({ query: IMAGE_EVENTS, variables }).next();
+      const first = client.iterate({ query, variables }).next();
       await standing;
       await act();
-      return (await first).value.data.imageEvents;
+      return Object.values((await first).value.data)[0];
     } finally {
       client.dispose();
     }
-  });
+  };
+  await witness(fairway, 'events-sse', first(IMAGE_EVENTS));
+  await witnessDeath(fairway, 'dying-sse', first(HEALTH_CHANGES));
 }
